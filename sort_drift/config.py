@@ -26,6 +26,10 @@ OWN, SHARED = "sort-drift.toml", "pyproject.toml"
 """In one directory the first counts; of several directories the nearest that has either."""
 
 
+LIVE = "live"
+"""A table of the same file that is about the service alone: live/config.py reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What is in force: a value for every key, and where it comes from."""
@@ -142,6 +146,8 @@ def load(
     read = _read(sheet, path, asked=file is not None) if path else {}
     values, origin = {key: setting.default for key, setting in KEYS.items()}, dict.fromkeys(KEYS, "default")
     for key, value in read.items():
+        if key == LIVE:
+            continue
         if key not in KEYS:
             sheet.wrong((key,), f"unknown key {key!r}", near(key, KEYS))
             continue

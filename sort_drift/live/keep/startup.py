@@ -1,0 +1,104 @@
+"""What happens before the first span: journals that a crash left, monitors as they were, open runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import polars as pl
+
+from sort_drift import geometry
+from sort_drift.errors import InputError
+from sort_drift.live.board import Board
+from sort_drift.live.keep import journal, state
+from sort_drift.live.keep.committer import decode
+from sort_drift.live.keep.runs import Closing, of_agents
+from sort_drift.live.keep.traces import Traces
+from sort_drift.live.out.events import Events
+from sort_drift.live.settings import Settings
+from sort_drift.live.watch.fleet import Fleet
+from sort_drift.model import GEOMETRY_VERSION, SPANS, Population
+from sort_drift.store import Store, Writer, baseline, files
+from sort_drift.store.manifest import Measured, SpanSegment
+from sort_drift.store.reader import conform
+
+Say = Callable[[str], None]
+
+
+def folders(store: Path) -> None:
+    """Make the service's own folders in the store."""
+    for name in (journal.FOLDER, state.FOLDER):
+        (store / name).mkdir(mode=0o700, exist_ok=True)
+
+
+def recover(writer: Writer, say: Say) -> int:
+    """Store what journals hold; put aside what is no frame; return the spans that were stored.
+
+    A journal that was stored already, just before the crash, is recognised and only removed.
+    """
+    spans = 0
+    for path in journal.names(writer.store.path / journal.FOLDER):
+        found = journal.read(path)
+        aside = journal.set_aside(found)
+        if aside is not None:
+            say(f"{path.name}: {found.bad}; that part was kept as {aside.name}")
+        if found.payloads:
+            frames = [conform(decode(payload), SPANS) for payload in found.payloads]
+            if writer.seal(frames, journal=found.number, sha256=found.sha256) is not None:
+                spans += sum(frame.height for frame in frames)
+        path.unlink(missing_ok=True)
+    return spans
+
+
+def traces(settings: Settings, writer: Writer) -> Traces:
+    """Return the traces that no run table covers yet, as if their spans had just come."""
+    found = Traces(settings.grace_s, settings.idle_s, settings.late_s, settings.held_spans)
+    store = writer.store
+    pending = store.pending()
+    after = _covered(store) if pending else 0
+    for frame in store.spans(touching=pending) if pending else ():
+        found.add(frame, monotonic(), after)
+    return found
+
+
+def _covered(store: Store) -> int:
+    """Return the number of the segment up to which run tables are complete."""
+    covers = max((line.covers for line in store.of(Measured) if line.geometry == GEOMETRY_VERSION), default=0)
+    rest = (line for line in store.lines[covers:] if isinstance(line, SpanSegment))
+    return min((files.segment_number(line.segment) for line in rest), default=1) - 1
+
+
+def fleet(settings: Settings, writer: Writer, events: Events, say: Say) -> tuple[Fleet, int]:
+    """Return the monitors as they were, and the last segment of runs that they have seen.
+
+    What they had seen and was not in the checkpoint is replayed: it gives the same events, once.
+    """
+    frozen = _baseline(settings)
+    variables = geometry.variables()
+    made, observed = Fleet(settings.watching, variables, frozen), 0
+    try:
+        kept = state.load(settings.store)
+        if kept is not None:
+            made = Fleet.restore(kept.fleet, settings.watching, variables, frozen)
+            observed = kept.observed
+    except (InputError, ValueError) as error:
+        say(f"the monitors begin anew: {error}")
+    for number, table in writer.store.run_tables(observed):
+        events.append(made.observe(of_agents(table)))
+        observed = number
+    return made, observed
+
+
+def _baseline(settings: Settings) -> Population | None:
+    return baseline.load(settings.baseline) if settings.baseline else None
+
+
+def closing(settings: Settings, writer: Writer, board: Board) -> Closing:
+    """Return what measures runs."""
+    return Closing(traces(settings, writer), board)
+
+
+def shown(writer: Writer) -> pl.DataFrame:
+    """Return the runs that the page begins with."""
+    return writer.store.runs()

@@ -1,0 +1,1 @@
+"""Journal, committer, traces, keeper."""
