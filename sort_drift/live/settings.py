@@ -13,6 +13,9 @@ from typing import Literal
 
 MIB = 1 << 20
 
+SELFTEST = "sort-drift-selftest"
+"""``service.name`` of what ``live selftest`` sends: stored like any other run, watched by no monitor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:

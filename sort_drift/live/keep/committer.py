@@ -22,8 +22,7 @@ from sort_drift.ingest.batches import Block
 from sort_drift.live.board import Board
 from sort_drift.live.keep.journal import Full, Journal, JournalFailed, next_number
 from sort_drift.live.keep.redact import Redactor
-from sort_drift.live.receive.intake import Decoded, Refused
-from sort_drift.model import LOG
+from sort_drift.live.receive.terms import Committed, Decoded, Refused
 
 GROUP_SPANS = 16_384
 """Spans made durable at once, at most: 0.3 s of work, which those behind them wait for."""
@@ -34,9 +33,9 @@ WAITING_SPANS = 400_000
 RETRY_S = 5.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Receipt:
-    """What became of one request (``intake.Committed``)."""
+    """What became of one request (``receive.terms.Committed``)."""
 
     rejected: int = 0
     why: str = ""
@@ -58,7 +57,7 @@ class _Open:
     began: float = field(default_factory=time)
 
 
-_Job = tuple[Decoded, "Future[Receipt]"]
+_Job = tuple[Decoded, "Future[Committed]"]
 
 
 class Committer(threading.Thread):
@@ -89,7 +88,7 @@ class Committer(threading.Thread):
 
     # -- from the receiver's threads
 
-    def submit(self, decoded: Decoded) -> Future[Receipt]:
+    def submit(self, decoded: Decoded) -> Future[Committed]:
         """Queue a request; the future is done when it is durable.
 
         Raises
@@ -105,7 +104,7 @@ class Committer(threading.Thread):
                 message = f"{self._waiting:,} spans wait to be stored"
                 raise Refused(503, message, retry_after_s=1.0)
             self._waiting += decoded.spans
-        done: Future[Receipt] = Future()
+        done: Future[Committed] = Future()
         self._jobs.put((decoded, done))
         return done
 
@@ -199,7 +198,8 @@ class Committer(threading.Thread):
         if frame is not None and frame.height:
             self._append(frame)
             self._last = time()
-            self._board.count("redacted", int((frame["content"] == "full").sum()))
+            if not self._redactor.keep_content:
+                self._board.count("redacted", int((frame["content"] == "full").sum()))
         self.stored(sum(decoded.spans for decoded, _ in group) - (frame.height if frame is not None else 0))
         for (_, done), receipt in zip(group, receipts, strict=True):
             done.set_result(receipt)
@@ -284,9 +284,3 @@ def encode(frame: pl.DataFrame) -> bytes:
 def decode(payload: bytes) -> pl.DataFrame:
     """Return the frame of a payload; its columns are those that it shows."""
     return pl.read_ipc_stream(BytesIO(payload))
-
-
-def spans_and_logs(decoded: Decoded) -> tuple[int, int]:
-    """Return how many spans and how many log records a request holds."""
-    logs = sum(row[4] == LOG for _, _, rows in decoded.blocks for row in rows)
-    return decoded.spans - logs, logs

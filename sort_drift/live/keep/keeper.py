@@ -11,7 +11,7 @@ checkpoint says up to which segment of runs the monitors have seen; the rest is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -19,13 +19,14 @@ from time import monotonic
 import polars as pl
 
 from sort_drift.errors import StoreError
-from sort_drift.live.board import Board, Happening
+from sort_drift.live.board import Board
 from sort_drift.live.keep import state
 from sort_drift.live.keep.committer import Committer, Sealable
 from sort_drift.live.keep.runs import Closing, of_agents
 from sort_drift.live.keep.traces import Gone
 from sort_drift.live.keep.upkeep import Upkeep
 from sort_drift.live.out.events import Events
+from sort_drift.live.out.webhooks import Webhooks
 from sort_drift.live.settings import Settings
 from sort_drift.live.watch.fleet import Fleet
 from sort_drift.store import Writer
@@ -52,7 +53,7 @@ class Parts:
     fleet: Fleet
     events: Events
     upkeep: Upkeep
-    send: Callable[[Happening], None] = lambda _: None  # to the webhooks
+    hooks: Webhooks
     observed: int = 0  # number of the last segment of runs that the monitors have seen
 
 
@@ -134,7 +135,7 @@ class Keeper(threading.Thread):
             if now >= self._times.store:
                 self._seal()
                 self._close(now)
-                parts.observed = parts.upkeep.tick(parts.writer, now, parts.observed, traces)
+                parts.observed = parts.upkeep.tick(parts.writer, now, parts.observed)
             self._problem = ""
         except StoreError as error:
             self._problem = error.line()
@@ -192,7 +193,7 @@ class Keeper(threading.Thread):
         newest = runs.unique("run_id", keep="last", maintain_order=True)
         self.parts.board.show(runs=newest, events=new, agents=self.parts.fleet.agents())
         for happening in new:
-            self.parts.send(happening)
+            self.parts.hooks.send(happening)
 
     def _checkpoint(self, now: float) -> None:
         self._times.checkpoint = now
@@ -210,7 +211,7 @@ class Keeper(threading.Thread):
             state.save(self.parts.settings.store, self.parts.fleet, self.parts.observed)
             self.parts.board.show(events=new, agents=self.parts.fleet.agents())
             for one in new:
-                self.parts.send(one)
+                self.parts.hooks.send(one)
 
     def _finish(self) -> None:
         """Store everything; what is not over yet is found again at the next start."""
@@ -223,5 +224,6 @@ class Keeper(threading.Thread):
 
     def _show(self) -> None:
         parts = self.parts
-        problems = (*([self._problem] if self._problem else ()), *parts.closing.problems[-5:])
+        said = [*([self._problem] if self._problem else ()), *parts.closing.problems[-5:]]
+        problems = [*said, *list(parts.fleet.problems)[-5:], *parts.hooks.problems()]
         parts.upkeep.show(parts.board, parts.writer, parts.committer, parts.closing.traces, problems)

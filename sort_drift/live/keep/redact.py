@@ -20,11 +20,11 @@ from sort_drift.ingest.batches import Block, batched
 from sort_drift.model import RawSpans
 
 PATTERNS = (
-    (r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}", "[e-mail]"),
-    (r"\b(?:sk|pk|rk|ghp|gho|ghs|xox[abpr]|AKIA|ASIA|AIza|glpat|hf)[-_]?[A-Za-z0-9_\-]{16,}", "[key]"),
-    (r"(?i)\bbearer\s+[A-Za-z0-9._~+/=-]{8,}", "[key]"),
-    (r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", "[key]"),
-    (r"\b(?:\d{4}[ -]){3}\d{1,7}\b|\b[3-6]\d{14,15}\b", "[card]"),
+    (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "[e-mail]"),
+    (r"(?-u:\b)(?:sk|pk|rk|ghp|gho|ghs|xox[abpr]|AKIA|ASIA|AIza|glpat|hf)[-_]?[A-Za-z0-9_\-]{16,}", "[key]"),
+    (r"(?i)bearer +[A-Za-z0-9._~+/=-]{8,}", "[key]"),
+    (r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", "[key]"),
+    (r"(?-u:\b)(?:[0-9]{4}[ -]){3}[0-9]{1,7}(?-u:\b)|(?-u:\b)[3-6][0-9]{14,15}(?-u:\b)", "[card]"),
 )
 """What kept text is cleared of -> what stands there instead."""
 

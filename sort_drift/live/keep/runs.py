@@ -11,6 +11,7 @@ import polars as pl
 from sort_drift import pipeline, regimes
 from sort_drift.live.board import Board
 from sort_drift.live.keep.traces import Group, Traces
+from sort_drift.live.settings import SELFTEST
 from sort_drift.model import SERVICES
 
 _INTERVALS = {
@@ -118,5 +119,6 @@ class Closing:
 
 
 def of_agents(table: pl.DataFrame) -> pl.DataFrame:
-    """Return the runs of agents: requests through services without one are stored, not watched."""
-    return table.filter((pl.col("dialect") != SERVICES).fill_null(value=True))
+    """Return the runs to watch: requests through services without an agent, and probes, are only stored."""
+    watched = (pl.col("dialect") != SERVICES) & (pl.col("service") != SELFTEST)
+    return table.filter(watched.fill_null(value=True))

@@ -21,7 +21,7 @@ from sort_drift.live.watch.fleet import Fleet
 from sort_drift.model import GEOMETRY_VERSION, SPANS, Population
 from sort_drift.store import Store, Writer, baseline, files
 from sort_drift.store.manifest import Measured, SpanSegment
-from sort_drift.store.reader import conform
+from sort_drift.store.frames import conform
 
 Say = Callable[[str], None]
 

@@ -28,11 +28,8 @@ class Upkeep:
     _numbers: dict[str, int] = field(default_factory=dict)
     _said: list[str] = field(default_factory=list)
 
-    def tick(self, writer: Writer, now: float, observed: int, traces: Traces) -> int:
-        """Do what is due; return the number of the last run segment that the monitors have seen.
-
-        Segments with spans of open traces stay apart, so that readers measure those again and no others.
-        """
+    def tick(self, writer: Writer, now: float, observed: int) -> int:
+        """Do what is due; return the number of the last run segment that the monitors have seen."""
         settings = self.settings
         if now - self._last < settings.compact_every_s:
             return observed
@@ -42,7 +39,7 @@ class Upkeep:
                 time_ns() - int(settings.retention_days * DAY_S * 1e9) if settings.retention_days else None
             )
             retention.expire(writer, before_ns=before, max_bytes=settings.retention_bytes)
-        compaction.compact(writer, grace_s=settings.deleted_after_s, spans_upto=traces.oldest(writer.number))
+        compaction.compact(writer, grace_s=settings.deleted_after_s)
         return writer.number  # every run segment was seen: they are written and observed by one thread
 
     def show(
