@@ -18,7 +18,7 @@ from time import monotonic
 
 import polars as pl
 
-from sort_drift.errors import StoreError
+from sort_drift.errors import SortDriftError, StoreError
 from sort_drift.live.board import Board
 from sort_drift.live.keep import state
 from sort_drift.live.keep.committer import Committer, Sealable
@@ -102,6 +102,8 @@ class Keeper(threading.Thread):
                     self._times.tick = now
                     self._tick(now)
             self._finish()
+        except SortDriftError as error:
+            self.failed = f"{error.what} ({error.where})"
         except BaseException as error:  # noqa: BLE001 - the service has to know
             self.failed = f"{type(error).__name__}: {error}"
 

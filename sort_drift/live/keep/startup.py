@@ -20,8 +20,8 @@ from sort_drift.live.settings import Settings
 from sort_drift.live.watch.fleet import Fleet
 from sort_drift.model import GEOMETRY_VERSION, SPANS, Population
 from sort_drift.store import Store, Writer, baseline, files
-from sort_drift.store.manifest import Measured, SpanSegment
 from sort_drift.store.frames import conform
+from sort_drift.store.manifest import Measured, SpanSegment
 
 Say = Callable[[str], None]
 
