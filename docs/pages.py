@@ -19,6 +19,8 @@ from sort_drift import cli, errors
 from sort_drift.dialects import fields
 from sort_drift.dialects.vocabulary import CLASSES
 from sort_drift.geometry import variables
+from sort_drift.live import config as live_config
+from sort_drift.live.settings import Limits, Settings, Watching
 from sort_drift.policy_keys import KEYS
 from sort_drift_sdk.hardware import CLASS_VARIABLE
 
@@ -40,6 +42,8 @@ def walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     if not hasattr(command, "commands"):
         yield name, command
         return
+    if command.params and name != "sort-drift":  # it does something by itself
+        yield name, command
     for child in command.commands:
         yield from walk(f"{name} {child}", command.commands[child])
 
@@ -142,6 +146,25 @@ def policy() -> str:
         )
         lines.append(f"| `{name}` | {v.scale} | {v.unit} | {size} | {'yes' if v.role == 'primary' else ''} |")
     return "\n".join(lines)
+
+
+def live() -> str:
+    """Return what the ``[live]`` table may say, key by key, as Markdown."""
+    parts = {"": Settings(Path()), "limits": Limits(), "watching": Watching()}
+    lines = ["| key | TOML | default | what it is |", "|---|---|---|---|"]
+    for key, setting in live_config.KEYS.items():
+        value = getattr(parts[setting.into], key, None)
+        default = "" if value in (None, (), {}, "") else f"`{_shown(key, value)}`"
+        lines.append(f"| `{key}` | {setting.called} | {default} | {setting.what} |")
+    return "\n".join(lines)
+
+
+def _shown(key: str, value: Any) -> str:
+    if key.endswith("_bytes"):
+        return f"{value >> 20} MiB"
+    if isinstance(value, tuple):
+        return json.dumps(list(value))
+    return f"{value:,}" if isinstance(value, int) and value > 9_999 and key != "seed" else str(value)
 
 
 def messages() -> str:

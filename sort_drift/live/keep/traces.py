@@ -21,6 +21,10 @@ from sort_drift.model import SPANS
 REMEMBERED = 200_000
 """Traces that left memory and whose late spans are recognised: 60 MB."""
 
+_RARELY_S = 30.0
+_CHUNKS = 32
+"""Pieces that a column in memory is made of at most; looking through it gets slow."""
+
 _NOT_READ = ("attributes", "resource")
 """Nothing is computed from them."""
 
@@ -72,6 +76,7 @@ class Traces:
     _members: dict[str, list[str]] = field(default_factory=dict)  # top -> traces
     _tries: dict[str, float] = field(default_factory=dict)  # top -> not to be measured before
     _chains: dict[str, set[str]] = field(default_factory=dict)  # key of equal beginnings -> traces
+    _forgot: float = 0.0
 
     # -- what is there
 
@@ -214,8 +219,11 @@ class Traces:
                 break
             gone.append(name)
             room += self._known[name].spans
-        if not gone:
-            return gone
+        # what is left is tied anew, 0.1 s for 300,000 spans: not for a few traces at every look
+        few = room >= 0 and len(gone) < len(self._known) // 8 and now - self._forgot < _RARELY_S
+        if not gone or few:
+            return []
+        self._forgot = now
         for name in gone:
             trace = self._known.pop(name)
             self._gone[name] = Gone(runs.get(name, (name,)), trace.first_ns, trace.last_ns)
@@ -230,7 +238,7 @@ class Traces:
             whole = pl.concat(self._frames) if self._frames else pl.DataFrame(schema=SPANS)
             if without:
                 whole = whole.filter(~pl.col("trace_id").is_in(list(without)))
-            self._frames = [whole]
+            self._frames = [whole.rechunk() if whole.n_chunks() > _CHUNKS else whole]
             self._spans = whole.height
 
     def _rebuild(self) -> None:
@@ -254,6 +262,8 @@ class Traces:
 
         The root of an agent comes last: before it, all runs of one task would look like parts of one.
         """
+        if all(self._known[name].agents for name in ready):
+            return
         for key, names in self._chains.items():
             bare = [name for name in names if (t := self._known.get(name)) is not None and not t.agents]
             if any(name in ready for name in bare):

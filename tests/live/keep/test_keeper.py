@@ -101,7 +101,7 @@ def test_runs_come_to_the_store_as_ingest_would_put_them(tmp_path: Path) -> None
     rng.shuffle(rows)
     with running(tmp_path) as made:
         sent(made, *(request(*rows[i : i + 7]) for i in range(0, len(rows), 7)))
-        until(lambda: made.board.runs.height == 12)
+        measured(made, 12)
         until(lambda: made.board.health.spans_waiting == 0)
     store = Store.open(tmp_path)
     assert store.pending() == []
@@ -126,7 +126,7 @@ def test_a_stop_leaves_nothing_in_the_journal_and_finds_open_runs_again(tmp_path
     with running(tmp_path, idle_s=1000.0) as made:
         assert made.keeper.parts.closing.traces.open == 1
         sent(made, request(rows[-1]))
-        until(lambda: made.board.runs.height == 1)
+        measured(made, 1)
         assert made.board.runs["llm_calls"].to_list() == [2]
 
 
@@ -180,6 +180,11 @@ def test_a_late_span_gives_a_new_revision_and_no_second_observation(tmp_path: Pa
         assert Store.open(folder).runs()["llm_calls"].to_list() == [4]
 
 
+def measured(made: Running, runs: int) -> None:
+    """Wait until so many runs are measured."""
+    until(lambda: made.board.runs.height == runs)
+
+
 def drifting(count: int, change: int) -> list[list[Row]]:
     """Return runs whose retries go from none to three at run ``change``."""
     return [run(n, task=f"t{n % 2}", retries=n % 5 == 0 if n < change else 3) for n in range(count)]
@@ -201,7 +206,7 @@ def test_a_crash_anywhere_gives_the_same_alarms_once(tmp_path: Path) -> None:
     with running(whole) as made:
         for i in range(0, len(runs), 10):
             sent(made, request(*(row for rows in runs[i : i + 10] for row in rows)))
-            until(lambda i=i: made.board.runs.height == i + 10)
+            measured(made, i + 10)
             if i in {40, 90}:
                 copies.append((i + 10, tmp_path / f"copy{i}"))
                 shutil.copytree(whole, copies[-1][1])
@@ -210,10 +215,10 @@ def test_a_crash_anywhere_gives_the_same_alarms_once(tmp_path: Path) -> None:
     assert state.load(whole) is not None
     for done, folder in copies:
         with running(folder) as made:
-            until(lambda done=done: made.board.runs.height == done)
+            measured(made, done)
             for i in range(done, len(runs), 10):
                 sent(made, request(*(row for rows in runs[i : i + 10] for row in rows)))
-                until(lambda i=i: made.board.runs.height == i + 10)
+                measured(made, i + 10)
         assert events(folder) == expected
         assert Store.open(folder).runs().height == 120
 
@@ -224,7 +229,7 @@ def test_accept_makes_a_change_the_normal(tmp_path: Path) -> None:
     with running(tmp_path) as made:
         for i in range(0, len(runs), 10):
             sent(made, request(*(row for rows in runs[i : i + 10] for row in rows)))
-            until(lambda i=i: made.board.runs.height == i + 10)
+            measured(made, i + 10)
         (alarm, *_) = made.board.open
         variable = alarm.shifts[0].variable
         state.ask(tmp_path, alarm.agent, variable)
@@ -266,7 +271,7 @@ def test_upkeep_compacts_and_expires_while_it_runs(tmp_path: Path) -> None:
     with running(tmp_path, compact_every_s=0.5, seal_s=0.05, deleted_after_s=0.0) as made:
         for number in range(8):
             sent(made, request(*run(number)))
-            until(lambda number=number: made.board.runs.height == number + 1)
+            measured(made, number + 1)
         until(lambda: made.board.health.segments <= 6)
         until(lambda: made.board.health.spans_waiting == 0)
     store = Store.open(tmp_path)
@@ -281,7 +286,7 @@ def test_the_graph_of_a_run_comes_from_memory_and_from_the_store(tmp_path: Path)
     rows = run(1, retries=2)
     with running(tmp_path, seal_s=1000.0) as made:
         sent(made, request(*rows))
-        until(lambda: made.board.runs.height == 1)
+        measured(made, 1)
         row, first, why = made.graphs.of(rows[0][0])
         assert (row is not None, why) == (True, "")
         assert first is not None
@@ -297,7 +302,7 @@ def test_what_the_prober_sends_is_stored_and_watched_by_nobody(tmp_path: Path) -
 
     with running(tmp_path) as made:
         sent(made, request(*run(1), resource={"service.name": SELFTEST}))
-        until(lambda: made.board.runs.height == 1)
+        measured(made, 1)
         assert made.board.agents == ()
 
 
@@ -305,7 +310,7 @@ def test_a_damaged_checkpoint_is_said_and_the_monitors_begin_anew(tmp_path: Path
     """Nothing of the runs is lost: all of them are replayed."""
     with running(tmp_path) as made:
         sent(made, *(request(*run(n)) for n in range(25)))
-        until(lambda: made.board.runs.height == 25)
+        measured(made, 25)
     (tmp_path / "live" / "monitors.json").write_text("{")
     said: list[str] = []
     with service.parts(replace(QUICK, store=tmp_path), said.append) as made:
@@ -317,7 +322,7 @@ def test_every_column_of_the_board_is_there(tmp_path: Path) -> None:
     """The table that the page gets has the values, their evidence and how many runs were open beside."""
     with running(tmp_path) as made:
         sent(made, request(*run(1)))
-        until(lambda: made.board.runs.height == 1)
+        measured(made, 1)
         table = made.board.runs
     assert {"run_id", "retry_depth", "retry_depth.evidence", "open_runs"} <= set(table.columns)
     assert table.select(pl.col("open_runs")).item() == 1.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 import polars as pl
 import pytest
@@ -57,8 +58,10 @@ def test_traces_with_a_key_in_common_are_measured_together(key: str) -> None:
     """Whatever came first, and through a third trace too."""
     traces = fresh()
     for name in ("a", "b"):
-        traces.add(trace(name, **{key: name}), 0.0, 0)
-    traces.add(pl.concat([trace("c", 1, **{key: "a"}), trace("c", 2, **{key: "b"})[1:]]), 0.0, 0)
+        said: dict[str, Any] = {key: name}
+        traces.add(trace(name, **said), 0.0, 0)
+    both: list[dict[str, Any]] = [{key: "a"}, {key: "b"}]
+    traces.add(pl.concat([trace("c", 1, **both[0]), trace("c", 2, **both[1])[1:]]), 0.0, 0)
     (group,) = traces.due(GRACE)
     assert sorted(group) == ["a", "b", "c"]
 
