@@ -115,6 +115,7 @@ COUNTERS: Mapping[str, str] = {
     "late": "spans of runs that were over",
     "runs": "runs measured",
     "revised": "runs measured again after late spans",
+    "hurried": "runs called over early, because memory was short",
     "unwatched": "runs that no monitor could judge: no task, or too many agents",
     "errors": "runs that could not be measured",
     "webhooks": "webhook deliveries",

@@ -136,6 +136,7 @@ def parts(settings: Settings, say: Say) -> Iterator[Running]:
             )
         )
         intake = Intake(committer, context, settings, board)
+        keeper.parts.flight = lambda: intake.admission.bytes
         hooks.start(past)
         committer.start()
         keeper.start()

@@ -21,7 +21,7 @@ import polars as pl
 from sort_drift.ingest.batches import Block
 from sort_drift.live.board import Board
 from sort_drift.live.keep.journal import Full, Journal, JournalFailed, next_number
-from sort_drift.live.keep.redact import Redactor
+from sort_drift.live.keep.redact import Redactor, dropped
 from sort_drift.live.receive.terms import Committed, Decoded, Refused
 
 GROUP_SPANS = 16_384
@@ -200,6 +200,7 @@ class Committer(threading.Thread):
             self._last = time()
             if not self._redactor.keep_content:
                 self._board.count("redacted", int((frame["content"] == "full").sum()))
+                self._board.count("dropped_attributes", dropped(frame))
         self.stored(sum(decoded.spans for decoded, _ in group) - (frame.height if frame is not None else 0))
         for (_, done), receipt in zip(group, receipts, strict=True):
             done.set_result(receipt)

@@ -11,7 +11,7 @@ checkpoint says up to which segment of runs the monitors have seen; the rest is 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from time import monotonic
@@ -54,6 +54,7 @@ class Parts:
     events: Events
     upkeep: Upkeep
     hooks: Webhooks
+    flight: Callable[[], int] = int  # bytes of requests that are not answered
     observed: int = 0  # number of the last segment of runs that the monitors have seen
 
 
@@ -143,8 +144,7 @@ class Keeper(threading.Thread):
             self._problem = error.line()
             self._times.store = now + BACKOFF_S
         parts.closing.forget(now)
-        if traces.hurry(now):
-            parts.board.count("hurried")
+        parts.board.count("hurried", traces.hurry(now))
         if now - self._times.checkpoint >= CHECKPOINT_S and not self._problem:
             self._checkpoint(now)
         self._accept()
@@ -189,11 +189,15 @@ class Keeper(threading.Thread):
             parts.observed = writer.number
 
     def _observe(self, table: pl.DataFrame) -> None:
-        found = self.parts.fleet.observe(of_agents(table))
+        fleet = self.parts.fleet
+        before = fleet.failed, fleet.unwatched
+        found = fleet.observe(of_agents(table))
+        self.parts.board.count("unwatched", fleet.failed - before[0], "error")
+        self.parts.board.count("unwatched", fleet.unwatched - before[1], "agents")
         new = self.parts.events.append(found)
         runs = pl.concat([self.parts.board.runs, table], how="diagonal_relaxed")
         newest = runs.unique("run_id", keep="last", maintain_order=True)
-        self.parts.board.show(runs=newest, events=new, agents=self.parts.fleet.agents())
+        self.parts.board.show(runs=newest, events=new, agents=fleet.agents())
         for happening in new:
             self.parts.hooks.send(happening)
 
@@ -228,4 +232,11 @@ class Keeper(threading.Thread):
         parts = self.parts
         said = [*([self._problem] if self._problem else ()), *parts.closing.problems[-5:]]
         problems = [*said, *list(parts.fleet.problems)[-5:], *parts.hooks.problems()]
-        parts.upkeep.show(parts.board, parts.writer, parts.committer, parts.closing.traces, problems)
+        parts.upkeep.show(
+            parts.board,
+            parts.writer,
+            parts.committer,
+            parts.closing.traces,
+            problems,
+            flight=parts.flight(),
+        )

@@ -94,6 +94,17 @@ def redactor(hasher: Hasher, *, keep_content: bool, attributes: int, further: Se
     return Redactor(hasher, keep_content, attributes, patterns)
 
 
+DROPPED = "sort_drift.dropped_attributes"
+"""Attribute that says how many others were left out."""
+
+
+def dropped(frame: pl.DataFrame) -> int:
+    """Return how many attributes were left out of these spans."""
+    said = frame["attributes"].drop_nulls()
+    found = said.filter(said.str.contains(DROPPED, literal=True)).to_list()
+    return sum(int(orjson.loads(text).get(DROPPED, 0)) for text in found)
+
+
 def _bounded(frame: pl.DataFrame, most: int) -> pl.DataFrame:
     """Return ``frame`` with at most ``most`` attributes a span that no column took; the rest is counted."""
     long = (frame["attributes"].str.len_bytes() > _MANY).fill_null(value=False)
@@ -104,7 +115,7 @@ def _bounded(frame: pl.DataFrame, most: int) -> pl.DataFrame:
         said = orjson.loads(texts[i])
         if len(said) > most:
             kept = dict(list(said.items())[:most])
-            kept["sort_drift.dropped_attributes"] = len(said) - most
+            kept[DROPPED] = len(said) - most
             texts[i] = orjson.dumps(kept).decode()
     return frame.with_columns(pl.Series("attributes", texts, dtype=pl.String))
 

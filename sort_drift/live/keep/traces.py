@@ -68,6 +68,7 @@ class Traces:
     idle_s: float
     late_s: float
     held: int  # spans at most
+    lag_s: float = 0.0  # how late the last look found what was quiet by then
     _known: dict[str, Trace] = field(default_factory=dict)
     _gone: OrderedDict[str, Gone] = field(default_factory=OrderedDict)
     _frames: list[pl.DataFrame] = field(default_factory=list)
@@ -154,6 +155,7 @@ class Traces:
             for name, trace in self._known.items()
             if trace.over is None and not trace.checked and self.quiet(name, now)
         }
+        self.lag_s = max((now - self._quiet_at(self._known[name]) for name in ready), default=0.0)
         self._chain(ready)
         tops = dict.fromkeys(self._top(name) for name in self._known if name in ready)
         return [tuple(self._members[top]) for top in tops if self._tries.get(top, 0.0) <= now]
@@ -161,10 +163,11 @@ class Traces:
     def quiet(self, name: str, now: float) -> bool:
         """Whether nothing more is to be expected of a trace; those not in memory are."""
         trace = self._known.get(name)
-        if trace is None or trace.over is not None:
-            return True
+        return trace is None or trace.over is not None or now >= self._quiet_at(trace)
+
+    def _quiet_at(self, trace: Trace) -> float:
         whole = trace.rooted and (trace.agents or not trace.calls)
-        return now - trace.last >= (self.grace_s if whole else self.idle_s)
+        return trace.last + (self.grace_s if whole else self.idle_s)
 
     def is_open(self, name: str) -> bool:
         """Whether a trace is in memory and not over."""

@@ -49,6 +49,8 @@ class Upkeep:
         committer: Committer,
         traces: Traces,
         problems: Sequence[str],
+        *,
+        flight: int,
     ) -> None:
         """Put the health of the service on the board."""
         store = writer.store
@@ -69,7 +71,9 @@ class Upkeep:
             started_ns=self.started_ns,
             spans_waiting=committer.waiting,
             runs_open=traces.open,
+            flight_bytes=flight,
             lag_s=committer.age(),
+            assembly_lag_s=traces.lag_s,
             last_ns=int(last * 1e9) if last else None,
             problems=tuple(problems),
             **self._numbers,

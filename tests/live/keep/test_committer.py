@@ -257,9 +257,10 @@ def test_capture_content_keeps_all_of_it(tmp_path: Path) -> None:
 def test_attributes_that_nobody_names_are_bounded(tmp_path: Path) -> None:
     """Ten thousand attributes leave as many as asked for, a megabyte of text its length, and a count."""
     many = {f"some.key.{i}": i for i in range(10_000)}
-    with running(tmp_path, attributes=50) as (committer, inbox, _):
+    with running(tmp_path, attributes=50) as (committer, inbox, board):
         committer.submit(request(row("a" * 32, 1, big="x" * 1_000_000, **many))).result(10)
         frame = inbox.get_nowait()
+        assert board.counts()["dropped_attributes"] == len(many) + 1 - 50
     import orjson
 
     said = orjson.loads(frame["attributes"][0])
