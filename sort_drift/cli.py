@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sort_drift import __version__, arguments, cli_live, console
+from sort_drift import __version__, arguments, cli_live, cli_store, console
 from sort_drift.arguments import (
     Accept,
     Alpha,
@@ -69,6 +69,7 @@ app = typer.Typer(
 baselines = typer.Typer(help="Freeze a baseline for CI.", rich_markup_mode=None)
 app.add_typer(baselines, name="baseline", no_args_is_help=True)
 app.add_typer(cli_live.app(_ends), name="live")
+app.add_typer(cli_store.app(_ends), name="store", no_args_is_help=True)
 
 
 @app.callback(invoke_without_command=True)

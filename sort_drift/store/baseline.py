@@ -21,7 +21,7 @@ import polars as pl
 from sort_drift.errors import InputError, MissingInput, TamperedFile, UnknownFormat
 from sort_drift.model import BASELINE_KEYS, GEOMETRY_VERSION, RUNS, Population, Provenance
 from sort_drift.store import files
-from sort_drift.store.reader import conform
+from sort_drift.store.frames import conform
 
 _ABOUT, _DIGEST = BASELINE_KEYS
 _ZEROS = "0" * 64

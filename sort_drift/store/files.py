@@ -9,8 +9,8 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -26,7 +26,7 @@ LOCK_FILE = "LOCK"
 SCHEMA_VERSION = 1
 """Of the layout and of the SPANS columns; new nullable columns do not raise it (absent means null)."""
 
-_SEGMENT = re.compile(r"(spans/date=(\d{4}-\d\d-\d\d|unknown)|runs)/(\d{10})-[0-9a-f]{8}\.parquet")
+_SEGMENT = re.compile(r"(?:spans/date=(?:\d{4}-\d\d-\d\d|unknown)|runs)/(\d{10})-([0-9a-f]{8})\.parquet")
 """The only names a manifest may list: nothing in it can lead outside the store."""
 
 
@@ -49,8 +49,12 @@ def digest(path: Path | str) -> str:
     return state.hexdigest()
 
 
-def write(path: Path, data: bytes | memoryview, *, mode: int = 0o600) -> None:
+def write(
+    path: Path, data: bytes | memoryview | Callable[[int], bytes | memoryview], *, mode: int = 0o600
+) -> None:
     """Make ``path`` hold ``data``, durably and in one step: tmp, fsync, rename, fsync of the directory.
+
+    ``data`` may be a function of the inode that the file will have.
 
     Raises
     ------
@@ -61,20 +65,33 @@ def write(path: Path, data: bytes | memoryview, *, mode: int = 0o600) -> None:
     temporary = path.with_name(path.name + ".tmp")
     with writable(path):
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+            try:
+                write_all(descriptor, data(os.fstat(descriptor).st_ino) if callable(data) else data)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
             temporary.replace(path)
         except OSError:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # of a file system that became read-only, the first reason is said
+                temporary.unlink(missing_ok=True)
             raise
         sync_folder(path.parent)
 
 
+def write_all(descriptor: int, data: bytes | memoryview) -> None:
+    """Write all of ``data``; a disk that fills up takes only the first part of it at once."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
 @contextmanager
 def writable(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about writing to ``path`` into the house form."""
+    """Turn what the operating system says about writing to ``path`` into the house form.
+
+    The StoreError has the OSError as its cause: a service goes on after ENOSPC and ends after EIO.
+    """
     try:
         yield
     except OSError as error:
@@ -82,7 +99,7 @@ def writable(path: Path) -> Iterator[None]:
             f"this cannot be written: {error.strerror}",
             where=str(path),
             todo="Make room or name another place; what was stored before is unchanged",
-        ) from None
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -115,10 +132,32 @@ def segment_number(name: str) -> int:
     >>> segment_number("runs/0000000011-1f0e2d3c.parquet")
     11
     """
+    return int(_match(name)[1])
+
+
+def segment_origin(name: str) -> str:
+    """Return of which store a segment is: the first 8 digits of its UUID; raises like ``segment_number``.
+
+    >>> segment_origin("runs/0000000011-1f0e2d3c.parquet")
+    '1f0e2d3c'
+    """
+    return _match(name)[2]
+
+
+def is_segment(name: str) -> bool:
+    """Whether ``name`` is one that the store gives to a segment.
+
+    >>> is_segment("runs/0000000011-1f0e2d3c.parquet"), is_segment("../../etc/passwd")
+    (True, False)
+    """
+    return _SEGMENT.fullmatch(name) is not None
+
+
+def _match(name: str) -> re.Match[str]:
     match = _SEGMENT.fullmatch(name)
     if match is None:
         raise ValueError(f"{name!r} is no segment name")
-    return int(match[3])
+    return match
 
 
 def is_store(path: Path | str) -> bool:
@@ -166,29 +205,45 @@ def create_format(path: Path, fingerprint: str) -> Format:
 
 
 @contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: Path, note: str = "") -> Iterator[None]:
     """Hold the one writer's lock of the store at ``path``; a process that dies lets go of it.
+
+    ``note`` is what others are told beside the process id: where the page of a live service is.
 
     Raises
     ------
     StoreError
-        If another process holds it; the message has its process id.
+        If another process holds it; the message has its process id and its note.
 
     """
     with writable(path):
-        descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 64, 0).decode("ascii", "replace").strip() or "unknown"
             raise StoreError(
-                f"the store is being written by process {holder}",
+                f"the store is being written by process {_holder(descriptor)}",
                 where=str(path),
                 todo="Wait until it has ended, then try again; reading works meanwhile",
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with writable(path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n{note}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def note(path: Path, text: str) -> None:
+    """Change what others are told of the holder of the lock, who alone calls this."""
+    with writable(path):
+        (path / LOCK_FILE).write_bytes(f"{os.getpid()}\n{text}\n".encode())
+
+
+def _holder(descriptor: int) -> str:
+    """Return what the holder of a lock says of itself: "4711 (http://127.0.0.1:8321)"."""
+    said = os.pread(descriptor, 1024, 0).decode("utf-8", "replace")
+    pid, _, note = ("".join(c if c.isprintable() else "\n" for c in said)).partition("\n")
+    note = note.strip().partition("\n")[0]
+    return (pid.strip() or "unknown") + (f" ({note})" if note else "")

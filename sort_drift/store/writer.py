@@ -1,29 +1,31 @@
-"""The one writer: spans and run tables into segments, made to count by one append to the manifest."""
+"""The one writer: spans and run tables into segments, made to count by one append to the manifest.
+
+A writer may live for days: what an append costs does not grow with the store (benchmarks/store_growth.py).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import sha256 as new_sha256
-from io import BytesIO
-from pathlib import Path
-from typing import Any, cast
 
+import msgspec
 import polars as pl
 
-from sort_drift.errors import StoreError
+from sort_drift.errors import SortDriftError, StoreError
 from sort_drift.model import GEOMETRY_VERSION
-from sort_drift.store import files, manifest
-from sort_drift.store.engine import query
-from sort_drift.store.reader import ROW_GROUP, Store
+from sort_drift.store import counting, editing, files, manifest, segments
+from sort_drift.store.reader import Store
+from sort_drift.store.segments import ROW_GROUP
 
 _KEYS = ("run_key", "conversation", "invocation", "links", "task_hash", "prompt_hash", "service")
 _QUERIED = frozenset(("trace_id", "span_id", "log", "source", "end_ns", "cls", *_KEYS))
 """Columns that reading names: always in a segment of spans. The others stay away where they are all null,
 which most are in any one export: 1.1 -> 0.6 us of CPU a span to read."""
-_NO_TIME = pl.Series([None], dtype=pl.Int64)
+
+LIVE = manifest.Source("live", new_sha256(b"sort-drift live").hexdigest(), ())
+"""Where the spans of a live service came from: listed once, whatever their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,42 +40,13 @@ class Ingested:
     retagged: tuple[str, ...]  # exports that the store had already and that only got further tags
 
 
-@contextmanager
-def writing(path: Path | str, *, fingerprint: str) -> Iterator[Writer]:
-    """Open the store at ``path`` for writing, make it where there is none, and hold its lock.
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What became of one journal."""
 
-    ``fingerprint`` is that of the key of every hash that will be written (``Hasher.fingerprint``).
-
-    Raises
-    ------
-    StoreError
-        If another process writes to it, its hashes have another key, or ``path`` is something else.
-
-    """
-    path = Path(path).resolve()
-    if path.exists() and not files.is_store(path) and (not path.is_dir() or _foreign(path)):
-        raise StoreError(
-            "this is neither a store nor an empty directory", where=str(path), todo="Name a new directory"
-        )
-    with files.writable(path):
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with files.lock(path):
-        if not files.is_store(path):
-            manifest.append(path, ())
-            files.create_format(path, fingerprint)
-        store = Store.open(path)
-        if store.format.hash_fingerprint != fingerprint:
-            raise StoreError(
-                f"the store's hashes have another key ({store.format.hash_fingerprint}, now {fingerprint})",
-                where=str(path),
-                todo="Set SORT_DRIFT_HASH_KEY as it was when the store was made, or name a new directory",
-            )
-        yield Writer(store)
-
-
-def _foreign(path: Path) -> bool:
-    """Whether a directory holds more than what making a store leaves behind when it is cut short."""
-    return any(entry.name not in {files.LOCK_FILE, manifest.MANIFEST_FILE} for entry in path.iterdir())
+    spans: int  # rows stored, duplicates among them
+    duplicates: int  # of these, spans that were there already or twice; readers see them once
+    segment: int  # number of its first segment (``Store.lines_before``); 0: it had no spans
 
 
 class Writer:
@@ -82,9 +55,14 @@ class Writer:
     def __init__(self, store: Store) -> None:
         self.store = store
         """As of the last commit."""
-        numbers = (files.segment_number(line.segment) for line in store.of(manifest.Segment))
-        self._number = max(numbers, default=0)
+        self._number = editing.highest(store.lines)
+        self._end: int | None = None  # of the manifest, once this writer has written to it
         self._clear()
+
+    @property
+    def number(self) -> int:
+        """Number of the segment that was written last."""
+        return self._number
 
     def _clear(self) -> None:
         self._buffer: list[pl.DataFrame] = []
@@ -123,8 +101,10 @@ class Writer:
                     where=source,
                     todo="Read it the same way, or name a new store",
                 )
-            self._tag(known, source, tags)
-            return False
+            if known.whole:
+                self._tag(known, source, tags)
+                return False
+            tags = (*known.tags, *tags)
         entry = manifest.Source(source, sha256, tuple(dict.fromkeys(tags)), tuple(read_with))
         try:
             for frame in frames:
@@ -151,31 +131,143 @@ class Writer:
         self._flush(1)
         done = Ingested(
             spans=sum(line.rows for line in self._segments),
-            duplicates=self._duplicates(),
+            duplicates=counting.duplicates(self.store, self._segments),
             segments=len(self._segments),
-            sources=len(self._sources.keys() - self.store.sources.keys()),
+            sources=sum(s.whole and not self._has(sha256) for sha256, s in self._sources.items()),
             known=tuple(self._known),
             retagged=tuple(self._retagged),
         )
         if self._sources:
-            self._add([*self._segments, *self._sources.values()], done.duplicates)
+            self.add([*self._segments, *self._sources.values()], done.duplicates)
         self._clear()
         return done
 
-    def write_runs(self, tables: Iterable[pl.DataFrame]) -> int:
-        """Store the run tables of everything that ``store.pending()`` names, in one step; return their rows.
+    def _has(self, sha256: str) -> bool:
+        """Whether an export is in the store, whole."""
+        known = self.store.sources.get(sha256)
+        return known is not None and known.whole
 
-        A table replaces all earlier rows of the runs whose traces it has.
+    def seal(self, frames: Iterable[pl.DataFrame], *, journal: int, sha256: str) -> Sealed | None:
+        """Make the spans of one journal of the live service count, durably and in one step.
+
+        ``frames`` have the schema SPANS; ``sha256`` is that of the journal's file. A journal that the store
+        has already gives None and is not read: a crash came between this and the removal of its file.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written; the store is then as it was, and the journal is still needed.
+
         """
-        lines = [
-            manifest.RunSegment(**self._segment("runs", table), geometry=GEOMETRY_VERSION) for table in tables
-        ]
-        self._add([*lines, manifest.Measured(GEOMETRY_VERSION, covers=len(self.store.lines))], 0)
+        line = manifest.Journal(journal, sha256)
+        if line in self.store.journals:
+            return None
+        self._clear()
+        try:
+            self._buffer = [frame.with_columns(source=pl.lit(LIVE.key)) for frame in frames]
+            self._flush(1)
+            added = self._segments
+            duplicates = counting.duplicates(self.store, added)
+            first = [] if LIVE.sha256 in self.store.sources or not added else [LIVE]
+            self.add([*first, *added, line], duplicates)
+        finally:
+            self._clear()
+        number = files.segment_number(added[0].segment) if added else 0
+        return Sealed(sum(line.rows for line in added), duplicates, number)
+
+    def write_runs(self, tables: Iterable[pl.DataFrame], covers: int | None = None) -> int:
+        """Store run tables, a segment each, in one step; return their rows.
+
+        A table replaces all earlier rows of the runs whose traces it has; columns beside those of RUNS are
+        kept. From then on the run tables are complete for the first ``covers`` lines of the manifest: all,
+        which is what ``store.pending()`` named, or fewer where runs are still open that have spans in later
+        segments (``Store.lines_before``).
+        """
+        covers = len(self.store.lines) if covers is None else min(covers, len(self.store.lines))
+        lines = [self.write_run_table(table) for table in tables]
+        self.add([*lines, manifest.Measured(GEOMETRY_VERSION, covers)], 0)
         return sum(line.rows for line in lines)
 
-    def _add(self, lines: Sequence[manifest.Line], duplicates: int) -> None:
-        manifest.append(self.store.path, lines, duplicates)
-        self.store = Store.open(self.store.path)
+    def _show(self, lines: Iterable[manifest.Line]) -> None:
+        """Go on with a view that has these lines: reading the manifest again would grow with it."""
+        self.store = Store.showing(self.store.path, self.store.format, lines)
+
+    def _resume(self) -> None:
+        """See what counts after a write that failed: its last step, making a name durable, may have."""
+        self._end = None
+        with suppress(SortDriftError, OSError):
+            self.store = Store.open(self.store.path)
+
+    def discard(self, lines: Iterable[manifest.Line | manifest.Segment]) -> None:
+        """Remove segments that do not count: on a full disk each try would leave some behind."""
+        counted = {line.segment for line in self.store.of(manifest.Segment)}
+        for line in lines:
+            if isinstance(line, manifest.Segment) and line.segment not in counted:
+                with suppress(OSError):
+                    (self.store.path / line.segment).unlink(missing_ok=True)
+
+    # -- what compaction, retention and merging are made of: segments first, then the manifest
+
+    def write_spans(self, frame: pl.DataFrame, origin: str = "") -> manifest.SpanSegment:
+        """Write a segment of spans, which does not count before the manifest has its line."""
+        line = segments.write(self.store.path, "spans", self._next(), origin or self.store.format.uuid, frame)
+        return manifest.SpanSegment(**line, **segments.of_spans(frame))
+
+    def write_run_table(self, table: pl.DataFrame, origin: str = "") -> manifest.RunSegment:
+        """Write a segment of runs, which does not count before the manifest has its line."""
+        line = segments.write(self.store.path, "runs", self._next(), origin or self.store.format.uuid, table)
+        return manifest.RunSegment(**line, geometry=GEOMETRY_VERSION)
+
+    def _next(self) -> int:
+        self._number += 1
+        return self._number
+
+    def copy(
+        self, line: manifest.SpanSegment | manifest.RunSegment, data: bytes
+    ) -> manifest.SpanSegment | manifest.RunSegment:
+        """Write a segment of another store; it keeps its name, or gets a new number where that is taken."""
+        name, number = line.segment, files.segment_number(line.segment)
+        if (self.store.path / name).exists():
+            number = max(self._number, number) + 1
+            folder, _, last = name.rpartition("/")
+            name = f"{folder}/{number:010d}{last[10:]}"
+        segments.place(self.store.path, name, data)
+        self._number = max(self._number, number)
+        return msgspec.structs.replace(line, segment=name)
+
+    def add(self, lines: Sequence[manifest.Line], duplicates: int) -> None:
+        """Make segments that were written count, with the lines that tell about them, in one step.
+
+        Raises
+        ------
+        StoreError
+            If the manifest cannot be written; ``store`` says what counts then, and the others are removed.
+
+        """
+        try:
+            added, self._end = manifest.append(self.store.path, lines, duplicates, end=self._end)
+        except StoreError:
+            self._resume()
+            self.discard(lines)
+            raise
+        self._show((*self.store.lines, *added))
+
+    def replace(self, lines: Sequence[manifest.Line], duplicates: int) -> None:
+        """Put a new manifest in the place of the old one, in one step.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written; the old one or the new one counts, and ``store`` is the one that does.
+
+        """
+        self._clear()
+        try:
+            written, self._end = manifest.rewrite(self.store.path, lines, duplicates)
+        except StoreError:
+            self._resume()
+            raise
+        self._show(written)
 
     def _flush(self, at_least: int) -> None:
         """Write whole segments while ``at_least`` rows wait."""
@@ -185,38 +277,5 @@ class Writer:
         while waiting.height >= at_least:
             rows, waiting = waiting[:ROW_GROUP], waiting[ROW_GROUP:]
             present = [s.name for s in rows if s.name in _QUERIED or s.null_count() < s.len()]
-            self._segments.append(manifest.SpanSegment(**self._segment("spans", rows.select(present))))
+            self._segments.append(self.write_spans(rows.select(present)))
         self._buffer = [waiting]
-
-    def _segment(self, kind: str, frame: pl.DataFrame) -> dict[str, Any]:
-        """Write ``frame`` as the next segment; return the fields of its manifest line."""
-        self._number += 1
-        start, end = (frame.get_column(name, default=_NO_TIME) for name in ("start_ns", "end_ns"))
-        earliest, latest = cast("int | None", start.min()), cast("int | None", end.max())
-        date = "unknown" if earliest is None else f"{datetime.fromtimestamp(earliest // 10**9, UTC):%Y-%m-%d}"
-        name = files.segment_name(kind, self._number, self.store.format.uuid, date)
-        buffer = BytesIO()
-        frame.write_parquet(buffer, compression="zstd", row_group_size=ROW_GROUP)
-        data = buffer.getbuffer()
-        path = self.store.path / name
-        with files.writable(path):
-            for folder in (path.parent.parent, path.parent):
-                folder.mkdir(mode=0o700, exist_ok=True)
-            files.sync_folder(path.parent.parent)
-        files.write(path, data)
-        return {
-            "segment": name,
-            "rows": frame.height,
-            "min_ns": earliest,
-            "max_ns": latest,
-            "sha256": new_sha256(data).hexdigest(),
-            "schema": files.SCHEMA_VERSION,
-        }
-
-    def _duplicates(self) -> int:
-        if not self._segments:
-            return 0
-        lines = [*self.store.of(manifest.SpanSegment), *self._segments]
-        names = [str(self.store.path / line.segment) for line in lines]
-        found = query("duplicates", str(self.store.path), files=names, added=names[-len(self._segments) :])
-        return int(found.item())

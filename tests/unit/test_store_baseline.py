@@ -67,6 +67,7 @@ def test_an_empty_population_can_be_frozen(tmp_path):
     assert len(baseline.load(tmp_path / "b.parquet")) == 0
 
 
+@pytest.mark.fault(79)
 def test_every_flipped_bit_is_noticed(tmp_path):
     """One bit anywhere in the file, its own digest and the footer included: one clear error, no panic."""
     file = tmp_path / "b.parquet"
@@ -78,6 +79,7 @@ def test_every_flipped_bit_is_noticed(tmp_path):
             baseline.load(file)
 
 
+@pytest.mark.fault(79)
 def test_a_file_cut_short_is_noticed(tmp_path):
     """At any length."""
     file = tmp_path / "b.parquet"
@@ -89,6 +91,7 @@ def test_a_file_cut_short_is_noticed(tmp_path):
             baseline.load(file)
 
 
+@pytest.mark.fault(79)
 def test_an_edited_value_is_noticed(tmp_path):
     """Rewriting the file with one value changed keeps the metadata but not the sha256."""
     file = tmp_path / "b.parquet"

@@ -9,6 +9,7 @@ from sort_drift.errors import StoreError
 from sort_drift.store.engine import query
 
 
+@pytest.mark.fault(68)
 def test_a_query_reads_nothing_outside_its_folder(tmp_path):
     """A parameter that names another file is refused by the engine itself."""
     inside, outside = tmp_path / "store", tmp_path / "other"

@@ -25,6 +25,7 @@ def test_lines_come_back_with_their_commits(tmp_path):
     assert [line.duplicates for line in lines if isinstance(line, manifest.Commit)] == [2, 0]
 
 
+@pytest.mark.fault(37)
 def test_an_append_cut_short_anywhere_does_not_count_and_is_overwritten(tmp_path):
     """After a crash at any byte of the second append the first stands, and the next append follows it."""
     file = tmp_path / manifest.MANIFEST_FILE
@@ -66,6 +67,7 @@ def test_a_lost_manifest_is_noticed(tmp_path):
         manifest.read(tmp_path)
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize(
     "name", ["../../etc/passwd", "/etc/passwd", "spans/date=../x", "spans/date=unknown/x.parquet"]
 )

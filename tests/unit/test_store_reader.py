@@ -8,14 +8,14 @@ import pytest
 
 from sort_drift.errors import StoreError, TamperedFile
 from sort_drift.model import RUNS, SPANS
-from sort_drift.store import Store, is_store, reader, writing
+from sort_drift.store import Store, is_store, segments, writing
 from tests.store_frames import KEY, NOON, run, runs, spans, trace
 
 
 @pytest.fixture(autouse=True)
 def _unverified(monkeypatch):
     """Each test looks at its files as a new process would."""
-    monkeypatch.setattr(reader, "_VERIFIED", set())
+    monkeypatch.setattr(segments, "_VERIFIED", set())
 
 
 def fill(path: Path, *exports: pl.DataFrame, tags: tuple[str, ...] = ()) -> Store:
@@ -54,6 +54,7 @@ def test_columns_for_people_come_on_demand(tmp_path):
     assert [next(store.spans(detail=d))["attributes"][0] for d in (False, True)] == [None, '{"a": 1}']
 
 
+@pytest.mark.fault(39)
 def test_of_two_versions_of_a_span_the_newest_end_wins(tmp_path):
     """Whatever the order of ingestion; a span without an end loses against any that has one."""
     old: dict[str, Any] = {"trace_id": "a", "span_id": "1", "end_ns": None, "name": "open"}
@@ -161,6 +162,7 @@ def test_run_tables_of_different_columns_come_together(tmp_path):
     assert table.schema == new.schema
 
 
+@pytest.mark.fault(48)
 def test_a_store_does_not_change_under_its_reader(tmp_path):
     """What was opened stays as it was; opening again shows more."""
     store = fill(tmp_path / "s", trace("a"))
@@ -171,6 +173,7 @@ def test_a_store_does_not_change_under_its_reader(tmp_path):
     assert pieces(Store.open(tmp_path / "s"), rows=1) == [["a"], ["b"]]
 
 
+@pytest.mark.fault(42)
 @pytest.mark.parametrize("at", [4, 0.5, -30])
 def test_a_flipped_bit_is_noticed_and_the_segment_named(tmp_path, at):
     """Parquet pages have no checksum that DuckDB checks: 35 of 60 flips gave silently wrong results."""
@@ -185,6 +188,7 @@ def test_a_flipped_bit_is_noticed_and_the_segment_named(tmp_path, at):
         store.verify()
 
 
+@pytest.mark.fault(42)
 def test_a_missing_segment_is_noticed(tmp_path):
     """A segment that the manifest lists must be there."""
     store = fill(tmp_path / "s", trace("a"))
@@ -194,6 +198,7 @@ def test_a_missing_segment_is_noticed(tmp_path):
         store.pending()
 
 
+@pytest.mark.fault(43)
 def test_a_damaged_run_table_is_noticed(tmp_path):
     """Run tables are checked like spans."""
     fill(tmp_path / "s", trace("a"))
@@ -209,12 +214,13 @@ def test_a_segment_is_checked_once_per_process(tmp_path):
     """Later reads do not pay again; verify does."""
     store = fill(tmp_path / "s", trace("a"))
     list(store.spans())
-    assert len(reader._VERIFIED) == 1
+    assert len(segments._VERIFIED) == 1
     store.verify()
     list(store.spans())
-    assert len(reader._VERIFIED) == 1
+    assert len(segments._VERIFIED) == 1
 
 
+@pytest.mark.fault(42)
 def test_orphans_are_ignored(tmp_path):
     """Leftovers of a crash (.tmp files, unlisted segments) change nothing."""
     store = fill(tmp_path / "s", trace("a"))
@@ -232,6 +238,7 @@ def test_a_copied_store_opens_elsewhere(tmp_path):
     assert pieces(Store.open(tmp_path / "elsewhere, with 'quotes'?"), rows=1) == [["a"]]
 
 
+@pytest.mark.fault(67)
 def test_sql_and_glob_characters_are_only_text(tmp_path):
     """Names from spans and paths are parameters, never statements or patterns."""
     nasty = "a'; DROP TABLE x; --*?[]{}\"\\"

@@ -65,6 +65,7 @@ def test_the_same_export_named_twice_in_one_ingest_is_stored_once(tmp_path):
     assert everything(tmp_path / "s").height == 3
 
 
+@pytest.mark.fault(39)
 def test_spans_in_two_exports_count_once_and_are_reported(tmp_path):
     """Duplicates are a property of OTLP: counted when written, dropped when read."""
     ingest(tmp_path / "s", trace("a"), "1")
@@ -75,6 +76,7 @@ def test_spans_in_two_exports_count_once_and_are_reported(tmp_path):
     assert everything(tmp_path / "s").equals(pl.concat([trace("a"), trace("b")]))
 
 
+@pytest.mark.fault(39)
 def test_spans_twice_within_one_export_are_counted_too(tmp_path):
     """A client that sends a batch again does so within one export."""
     assert ingest(tmp_path / "s", pl.concat([trace("a"), trace("a")]), "1").duplicates == 3
@@ -170,6 +172,7 @@ def test_a_directory_with_other_things_is_refused(tmp_path):
             pass
 
 
+@pytest.mark.fault(46)
 def test_the_second_writer_is_refused_with_the_pid_of_the_first(tmp_path):
     """One writer at a time; the message says who."""
     with writing(tmp_path / "s", fingerprint=KEY):
@@ -199,6 +202,7 @@ for i in itertools.count(int(sys.argv[2])):
 """
 
 
+@pytest.mark.fault(48)
 def test_reading_works_while_another_process_appends(tmp_path):
     """A reader sees a consistent store at any moment: whole exports, never an error."""
     ingest(tmp_path / "s", trace("a"), "1")
@@ -220,6 +224,7 @@ def test_reading_works_while_another_process_appends(tmp_path):
     assert seen[-1] > seen[0]
 
 
+@pytest.mark.fault(37)
 def test_a_killed_writer_loses_nothing_committed(tmp_path):
     """Kill -9 at any moment: what was acknowledged is there, once, and the next writer goes on."""
     acknowledged = 0
@@ -237,6 +242,7 @@ def test_a_killed_writer_loses_nothing_committed(tmp_path):
         acknowledged = len(Store.open(tmp_path / "s").sources)
 
 
+@pytest.mark.fault(45)
 def test_a_full_disk_is_one_clear_line_and_loses_nothing(tmp_path):
     """Writing beyond the limit of a file's size fails as on a full disk; the store is as before."""
     ingest(tmp_path / "s", trace("a"), "1")
@@ -266,6 +272,7 @@ def test_no_connection_is_left_at_exit(tmp_path):
     assert (done.stdout, done.stderr) == ("1\n", "")
 
 
+@pytest.mark.fault(40)
 def test_runs_are_replaced_by_their_newest_revision(tmp_path):
     """A run measured again counts once, with its new values; others stay."""
     ingest(tmp_path / "s", pl.concat([trace("a"), trace("b")]), "1")
@@ -276,6 +283,7 @@ def test_runs_are_replaced_by_their_newest_revision(tmp_path):
     assert table.select("run", "run_id", "retry_depth").rows() == [(0, "b", 1.0), (1, "a", 2.0)]
 
 
+@pytest.mark.fault(40)
 def test_a_run_that_swallows_others_replaces_them(tmp_path):
     """Late spans can show that two traces are one run: the two rows go."""
     ingest(tmp_path / "s", pl.concat([trace("a"), trace("b"), trace("c")]), "1")
