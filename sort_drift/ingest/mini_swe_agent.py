@@ -25,8 +25,10 @@ from sort_drift.ingest.shell import program
 from sort_drift.ingest.trajectory import Call, Run
 
 _KEYS = re.compile(rb'"(?:mini_version|trajectory_format|model_stats)"\s*:')
-_COMMAND = re.compile(r"```(?:bash|mswea_bash_command)\s*\n(.*?)\n```", re.DOTALL)
-_OBSERVED = re.compile(r"<returncode>(-?\d+)</returncode>|The last command .* timed out", re.DOTALL)
+_OPENER = re.compile(r"```(?:bash|mswea_bash_command)\s*\n")
+_CLOSER = "\n```"
+_OBSERVED = re.compile(r"<returncode>(-?\d+)</returncode>|The last command ")
+_TIMED_OUT = " timed out"
 """How a command and its result stand in the text of messages before version 2."""
 
 _ERRORS: Mapping[int, str] = {126: "command_not_executable", 127: "command_not_found"}
@@ -213,7 +215,15 @@ def _commands(message: Message, text: str) -> list[Action]:
     """Return the commands of an LLM call, from the text before version 2."""
     if message.extra.actions is not None:
         return message.extra.actions
-    return [Action(command) for command in _COMMAND.findall(text)]
+    return [Action(command) for command in _blocks(text)]
+
+
+def _blocks(text: str) -> Iterator[str]:
+    """Yield what stands in the shell blocks of a text."""
+    at = 0
+    while (opener := _OPENER.search(text, at)) and (end := text.find(_CLOSER, opener.end())) >= 0:
+        yield text[opener.end() : end]
+        at = end + len(_CLOSER)
 
 
 def _arguments(command: str) -> str:
@@ -242,7 +252,8 @@ def _observed(extra: Extra, text: str) -> dict[str, Any] | None:
     """Return the attributes that say how a command ended; None: this message is no result."""
     code, note = extra.returncode, f"{extra.exception_type or ''}{extra.exception_info or ''}"
     if code is None and not note:
-        match = _OBSERVED.search(text)
+        last = text.rfind(_TIMED_OUT)
+        match = next((m for m in _OBSERVED.finditer(text) if m[1] or m.end() <= last), None)
         if match is None:
             return None
         code, note = (int(match[1]), "") if match[1] else (None, "timed out")

@@ -39,12 +39,16 @@ from sort_drift.ingest.otlp_messages import (
 DEEPEST = 50
 """Levels of attribute values inside attribute values, as protobuf receivers allow."""
 
+TOO_DEEP = f"attribute values nested deeper than {DEEPEST}"
+FORM = 'attributes are a list of {"key": ..., "value": {"stringValue": ...}}'
+"""What ``reject`` is told of a span where every span of an exporter will be alike."""
+
 _T = TypeVar("_T")
 _Scoped = tuple[Scope, list[_T | None]]
 
 _DECODE = msgspec.json.Decoder(Request).decode
 _PAYLOAD = re.compile(rb'"(?:resource(?:Spans|Logs|Metrics)|resource_spans)"\s*:')
-_REQUEST = re.compile(rb'^\s*\{\s*"resource(?:Spans|Logs|Metrics)"', re.MULTILINE)
+_REQUEST = re.compile(rb'^[ \t\r]*\{\s*"resource(?:Spans|Logs|Metrics)"', re.MULTILINE)
 _MISTAKES = (
     ("resourceMetrics", "this is an OTLP metrics payload, not traces; give the file of the traces pipeline"),
     ("resource_spans", "resource_spans in snake_case; OTLP/JSON keys are lowerCamelCase: resourceSpans"),
@@ -117,7 +121,7 @@ def _is_lines(head: bytes) -> bool:
     first line cost only itself.
     """
     first, newline, rest = head.lstrip().partition(b"\n")
-    if not newline or _REQUEST.match(rest):
+    if not newline or _REQUEST.match(rest.lstrip()):
         return True
     try:
         jsontext.parse(first)
@@ -210,7 +214,7 @@ def _fitted(value: Any, kind: type[_T], path: str, reject: Reject) -> _T | None:
 
     def explained(at: str, why: str) -> None:
         if at.endswith("attributes"):
-            why += '; attributes are a list of {"key": ..., "value": {"stringValue": ...}}'
+            why += f"; {FORM}"
         reject(at, why)
 
     return jsontext.fitted(_without_nulls(value), kind, path, explained)
@@ -327,7 +331,7 @@ def _value(value: AnyValue, depth: int) -> Any:
     if value.array_value is None and value.kvlist_value is None:
         return None
     if depth >= DEEPEST:
-        raise Malformed(f"attribute values nested deeper than {DEEPEST}")
+        raise Malformed(TOO_DEEP)
     if value.array_value is not None:
         return [_value(item, depth + 1) for item in value.array_value.values]
     return attributes(value.kvlist_value.values if value.kvlist_value else [], depth + 1)

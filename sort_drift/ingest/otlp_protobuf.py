@@ -65,8 +65,13 @@ def blocks(message: bytes, reject: Reject) -> Iterator[Block]:
         logs = ExportLogsServiceRequest.FromString(message)
         record = _first(logs.resource_logs, "scope_logs", "log_records")
         if record is not None and (record.trace_id or record.observed_time_unix_nano):
-            yield from _log_blocks(logs, reject)
+            yield from log_blocks(logs, reject)
             return
+    yield from span_blocks(request, reject)
+
+
+def span_blocks(request: Any, reject: Reject) -> Iterator[Block]:
+    """Yield the blocks of a parsed traces request (``otlp_wire.REQUEST``)."""
     for i, of_resource in enumerate(request.resource_spans):
         resource = attributes(Resource.FromString(of_resource.resource).attributes)
         for j, of_scope in enumerate(of_resource.scope_spans):
@@ -80,7 +85,8 @@ def _first(resources: Any, *below: str) -> Any:
     return next((r for of in resources for s in getattr(of, below[0]) for r in getattr(s, below[1])), None)
 
 
-def _log_blocks(logs: ExportLogsServiceRequest, reject: Reject) -> Iterator[Block]:
+def log_blocks(logs: ExportLogsServiceRequest, reject: Reject) -> Iterator[Block]:
+    """Yield the blocks of a parsed logs request."""
     for i, of_resource in enumerate(logs.resource_logs):
         resource = attributes(of_resource.resource.attributes)
         for j, of_scope in enumerate(of_resource.scope_logs):

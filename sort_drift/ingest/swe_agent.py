@@ -54,16 +54,16 @@ _UNTIMED = (None, None)
 _EXITING = re.compile(r"exit(?:ing|ed)? due to\b", re.IGNORECASE)
 """How the last step begins where SWE-agent itself ended the run: no model wrote it."""
 
+_SHELL = r"(?:\A|\n)(?:(?!sh: )[^\n])*+sh: [^\n]*: "
+"""What a shell says before its reason; of the ``sh: `` of a line the first, so that time stays linear."""
+
 _FAILED = (
     (re.compile(r"was cancelled because it took more than \S+ seconds"), "timeout"),
     (re.compile(r"(?:\A|\n)EXECUTION TIMED OUT"), "timeout"),
     (re.compile(r"\A\s*(?:EXECUTION FAILED OR COMMAND MALFORMED|COMMAND FAILED TO EXECUTE)"), "not_executed"),
     (re.compile(r"\A\s*BROKEN PIPE ERROR"), "not_executed"),
-    (re.compile(r"(?:\A|\n)[^\n]*sh: [^\n]*: command not found\s*\Z"), "command_not_found"),
-    (
-        re.compile(r"(?:\A|\n)[^\n]*sh: [^\n]*: (?:Permission denied|Is a directory)\s*\Z"),
-        "command_not_executable",
-    ),
+    (re.compile(_SHELL + r"command not found\s*\Z"), "command_not_found"),
+    (re.compile(_SHELL + r"(?:Permission denied|Is a directory)\s*\Z"), "command_not_executable"),
 )
 """What stands in an observation, and the ``error.type`` it means."""
 

@@ -25,7 +25,6 @@ _TRACE = re.compile(rb'"traceId"\s*:')
 _OWN = re.compile(rb'"(?:localEndpoint|annotations|duration|parentId|binaryAnnotations|timestamp|id)"\s*:')
 _LINK = "otlp.link."
 _COLLECTOR = re.compile(r"(?P<name>[^|{]*)\|(?P<fields>\{.*\})\|\d+", re.DOTALL)
-_SDK = re.compile(r'"?(?P<name>[^"{]*?)"?\s*:\s*(?P<fields>\{.*\})', re.DOTALL)
 """``name|{...}|0`` of the Collector, ``"name": {...}`` of Java and Go; Python's is ``{"name": {...}}``."""
 
 
@@ -128,11 +127,25 @@ def _event(annotation: Annotation) -> Event:
     whole = opened(text)
     if isinstance(whole, dict) and len(whole) == 1 and isinstance(inner := next(iter(whole.values())), dict):
         return next(iter(whole)), time, inner
-    for form in (_COLLECTOR, _SDK):
-        match = form.fullmatch(text)
-        if match and isinstance(fields := opened(match["fields"]), dict):
-            return flat.event(match["name"], time, fields)
+    match = _COLLECTOR.fullmatch(text)
+    for name, written in (match.groups() if match else ("", ""), _of_sdk(text)):
+        if written and isinstance(fields := opened(written), dict):
+            return flat.event(name, time, fields)
     return flat.event(text, time, {})
+
+
+def _of_sdk(text: str) -> tuple[str, str]:
+    """Return name and attributes of ``"name": {...}``, as OpenTelemetry's SDKs write it; "" where it is not.
+
+    >>> _of_sdk('"a: b" : {"c": "{}"}'), _of_sdk('e: {"a": 1}'), _of_sdk("e: 1")
+    (('a: b', '{"c": "{}"}'), ('e', '{"a": 1}'), ('', ''))
+    """
+    name, brace, _ = text.partition("{")
+    head, colon, rest = name.rpartition(":")
+    name = head.rstrip().removeprefix('"').removesuffix('"')
+    if not (brace and colon and text.endswith("}")) or rest.strip() or '"' in name:
+        return "", ""
+    return name, text[text.index("{") :]
 
 
 def _link(text: str) -> tuple[str, str] | None:
