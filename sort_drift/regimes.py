@@ -8,6 +8,8 @@ with a slope on log load within them). Hardware is compared as found.
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -89,17 +91,52 @@ def _in_tertiles(baseline: pl.DataFrame, current: pl.DataFrame) -> list[pl.DataF
         runs if "task_found" in runs.columns else runs.with_columns(task_found="task")
         for runs in (baseline, current)
     ]
-    template = pl.col("task_source") == "template"
-    parts = pl.col("task_found").str.extract_groups(r"^(?<stem>.*)\|(?<length>\d+)$")
-    length = parts.struct["length"].cast(pl.Int64, strict=False)
-    known = sides[0].filter(template).select(length).to_series().drop_nulls()
-    if known.is_empty():
+    limits = tertiles(sides[0])
+    if limits is None:
         return sides
-    low, high = (known.quantile(q, "lower") for q in (1 / 3, 2 / 3))
-    tertile = pl.when(length <= low).then(pl.lit("short")).when(length <= high).then(pl.lit("middle"))
-    task = pl.concat_str(parts.struct["stem"], tertile.otherwise(pl.lit("long")), separator="|")
+    low, high = limits
+    template = pl.col("task_source") == "template"
+    parts = _parts("task_found")
+    length = _length(parts)
+    tertile = (
+        pl.when(length <= low).then(pl.lit(_TERTILES[0])).when(length <= high).then(pl.lit(_TERTILES[1]))
+    )
+    task = pl.concat_str(parts.struct["stem"], tertile.otherwise(pl.lit(_TERTILES[2])), separator="|")
     binned = pl.when(template & length.is_not_null()).then(task).otherwise("task").alias("task")
     return [runs.with_columns(binned) for runs in sides]
+
+
+_TERTILES = ("short", "middle", "long")
+_TEMPLATE = re.compile(r"(.*)\|([0-9]{1,19})")
+
+
+def _parts(column: str) -> pl.Expr:
+    return pl.col(column).str.extract_groups(r"^(?<stem>.*)\|(?<length>[0-9]{1,19})$")
+
+
+def _length(parts: pl.Expr) -> pl.Expr:
+    return parts.struct["length"].cast(pl.Int64, strict=False)
+
+
+def tertiles(runs: pl.DataFrame) -> tuple[float, float] | None:
+    """Return the tertiles of the length of user input in the template tasks of ``runs``; None without any."""
+    column = "task_found" if "task_found" in runs.columns else "task"
+    template = runs.filter(pl.col("task_source") == "template")
+    known = template.select(_length(_parts(column))).to_series().drop_nulls()
+    low, high = (known.quantile(q, "lower") for q in (1 / 3, 2 / 3))
+    return None if low is None or high is None else (low, high)
+
+
+def in_tertile(task: str, limits: tuple[float, float]) -> str:
+    """Return one template task with its length as a tertile, as ``assign`` has it.
+
+    >>> in_tertile("planner|run|9f|120", (80.0, 200.0)), in_tertile("no length", (80.0, 200.0))
+    ('planner|run|9f|middle', 'no length')
+    """
+    parts = _TEMPLATE.fullmatch(task)
+    if parts is None or int(parts[2]) >= 1 << 63:
+        return task
+    return f"{parts[1]}|{_TERTILES[bisect_left(limits, int(parts[2]))]}"
 
 
 def cut_points(load: pl.Series) -> tuple[float, ...]:
@@ -154,6 +191,19 @@ def _declared(runs: pl.DataFrame) -> pl.Series:
 def _named(cuts: Sequence[float]) -> list[float]:
     """Upper limits of normal, busy and saturated: q50, q90, maximum."""
     return [cuts[QUANTILES.index(q)] for q in (0.5, 0.9, 1.0)] if cuts else []
+
+
+def load_name(load: float | None, cuts: Sequence[float]) -> str | None:
+    """Return the name of one load, as ``assign`` gives it; None where it or the cut points are not known.
+
+    >>> [load_name(x, (1.0, 1.0, 2.0, 3.0, 3.0, 4.0, 5.0, 8.0)) for x in (0.5, 3.0, 4.0, 8.0, 9.0, None)]
+    ['below baseline range', 'normal', 'busy', 'saturated', 'above baseline range', None]
+    """
+    if load is None or not cuts:
+        return None
+    if load < cuts[0]:
+        return BELOW
+    return (*LOAD_NAMES[:3], ABOVE)[bisect_left(_named(cuts), load)]
 
 
 def _strata(cuts: Sequence[float]) -> tuple[list[float], list[str]]:

@@ -108,6 +108,14 @@ def forget(reference: Reference, since: int) -> None:
     reference.numbers = [reference.numbers[i] for i in kept]
 
 
+def drop(reference: Reference, number: int) -> None:
+    """Take out the value of one run, as if it had not come."""
+    if number in reference.numbers:
+        at = reference.numbers.index(number)
+        del reference.values[at], reference.numbers[at]
+        reference.seen -= 1
+
+
 def stream(*words: object) -> int:
     """Return the key of a stream of random numbers, 64 bits of BLAKE2b over its names."""
     text = "\x1f".join(map(str, words)).encode()

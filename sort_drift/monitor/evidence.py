@@ -27,18 +27,14 @@ def weigh(
     *,
     e_value: float,
     seed: int,
+    onset: int | None = None,
 ) -> Evidence:
-    """Locate the change in ``points`` (at least one, in order) and measure it.
+    """Locate the change in ``points`` (at least one, in order) and measure it; with ``onset`` it is known.
 
     The size is that of the runs after the onset against the baseline that was learnt, else against what the
     references kept from before it. Strata weigh n0 n1 / (n0 + n1), which varies least.
     """
-    codes: dict[Stratum, int] = {}
-    strata = np.array([codes.setdefault(stratum, len(codes)) for *_, stratum, _ in points], np.int64)
-    values = np.array([value for *_, value in points])
-    change = locate(values, strata, permutations=0, resamples=RESAMPLES, seed=seed)
-    last = len(points) - 1
-    at, (low, high) = (change.at, change.interval) if change else (max(0, last + 1 - LEAST), (0, last))
+    at, (low, high) = _found(points, seed) if onset is None else _known(points, onset)
     onset = points[at][0]
     sizes = _size(points[at:], references, onset)
     before, after, interval, n = sizes or (None, None, None, (0, 0))
@@ -56,6 +52,24 @@ def weigh(
         tolerance=watched.tolerance * relative,
         n=n,
     )
+
+
+_Place = tuple[int, tuple[int, int]]
+"""Where the change is among the points, and the interval of it."""
+
+
+def _found(points: Sequence[Point], seed: int) -> _Place:
+    codes: dict[Stratum, int] = {}
+    strata = np.array([codes.setdefault(stratum, len(codes)) for *_, stratum, _ in points], np.int64)
+    values = np.array([value for *_, value in points])
+    change = locate(values, strata, permutations=0, resamples=RESAMPLES, seed=seed)
+    last = len(points) - 1
+    return (change.at, change.interval) if change else (max(0, last + 1 - LEAST), (0, last))
+
+
+def _known(points: Sequence[Point], onset: int) -> _Place:
+    at = next((i for i, (number, *_) in enumerate(points) if number >= onset), len(points) - 1)
+    return at, (at, at)
 
 
 def _size(

@@ -11,6 +11,7 @@ from dataclasses import astuple
 from typing import Any
 
 from sort_drift.monitor.conformal import Cell, Reference
+from sort_drift.monitor.detector import START
 from sort_drift.monitor.events import Settings
 from sort_drift.monitor.watch import Open, Row, Watch
 
@@ -74,6 +75,8 @@ def _restored(state: Mapping[str, Any], settings: Settings) -> Watch:
         if place is not None:
             kept = state["tracks"][place]
             track.bets, track.e = list(map(float, kept["bets"])), float(kept["e"])
+            if len(track.bets) != len(START):
+                raise TypeError(f"{len(track.bets)} bets")
             track.open = Open(*kept["open"]) if kept["open"] else None
             track.gaps = [(low, high) for low, high in kept["gaps"]]
     for task, regime, kept in state["references"]:

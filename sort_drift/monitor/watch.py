@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from typing import NamedTuple
 
 from sort_drift.monitor import conformal, detector
@@ -51,6 +50,10 @@ class Track:
     e: float = 0.0
     open: Open | None = None
     gaps: list[tuple[int, int]] = field(default_factory=list)  # runs [from, to) that are of a past change
+
+
+_Bets = tuple[list[float], float, Open | None, float, list[tuple[int, int]]]
+"""What a run may change of a track: bets, e, the open alarm, how strongly its end is bet on, gaps."""
 
 
 @dataclass(slots=True)
@@ -91,12 +94,25 @@ class Watch:
             if row is None:
                 continue
             for reference, track, value in self._parts(row):
-                conformal.add(reference, value, row.number, self._chance(track, row, 1), self._capacity)
+                self._add(reference, track, row, value)
                 reference.learnt.add(value)
         self.learnt = self.number
 
     def observe(self, run: Run) -> list[Event]:
-        """Take the next run and return what it decides: nothing, most of the time."""
+        """Take the next run and return what it decides: nothing, most of the time.
+
+        Where something raises, the monitor is as it was before the run (a sample that the run displaced one
+        value of is one smaller), and the next run can be taken.
+        """
+        counts = self.number, self.ranked, self.taskless
+        bets = [(t.bets, t.e, t.open, t.open.back if t.open else 0.0, t.gaps) for t in self.tracks]
+        try:
+            return self._observe(run)
+        except BaseException:
+            self._undo(counts, bets)
+            raise
+
+    def _observe(self, run: Run) -> list[Event]:
         row = self._row(run)
         if row is None:
             return []
@@ -109,15 +125,18 @@ class Watch:
                 if self._bet(track, conformal.score(u)):
                     over.append(track)
             if track.open is None:
-                conformal.add(reference, value, row.number, self._chance(track, row, 1), self._capacity)
+                self._add(reference, track, row, value)
         self.ranked += judged
         events = [event for track in over for event in self._resolved(track, row)]
         if self.e_value >= 1.0 / self.settings.rate:
             events.append(self._alarm(row))
         return events
 
-    def accept(self, variable: str) -> None:
+    def accept(self, variable: str) -> Event:
         """Make an open alarm of ``variable`` the normal: its references begin again with the change.
+
+        Returns the end of the alarm, decided by the last run; its evidence is the change as it is now, from
+        the onset that the alarm has, or none if the variable has not been seen for the whole history.
 
         Raises
         ------
@@ -128,6 +147,8 @@ class Watch:
         opened = self.open[variable]
         at = next(i for i, known in enumerate(self.settings.variables) if known.name == variable)
         track = self.tracks[at]
+        seen = any(row.number >= opened.onset and row.values[at] is not None for row in self.history)
+        found = {at: self._evidence(at, opened.onset, onset=opened.onset)} if seen else {}
         for references in self.references.values():
             references[at] = Reference()
         self._end(track, opened.onset, from_=0)
@@ -135,12 +156,15 @@ class Watch:
             value = row.values[at]
             if row.number >= opened.onset and value is not None and row.stratum in self.references:
                 reference = self.references[row.stratum][at]
-                conformal.add(reference, value, row.number, self._chance(track, row, 1), self._capacity)
+                self._add(reference, track, row, value)
                 reference.learnt.add(value)
+        last = self.history[-1] if self.history else Row(0, "", ("", ""), ())
+        return self._event("resolved", last, found)
 
-    @property
-    def _capacity(self) -> int:
-        return self.settings.capacity
+    def _add(self, reference: Reference, track: Track, row: Row, value: float) -> None:
+        full = len(reference.values) >= self.settings.capacity
+        chance = self._chance(track, row, 1) if full else 0.0  # not needed before, and 1.5 us
+        conformal.add(reference, value, row.number, chance, self.settings.capacity)
 
     def _row(self, run: Run) -> Row | None:
         """Number a run and keep it; None where it has no task."""
@@ -149,7 +173,7 @@ class Watch:
         if run.task is None:
             self.taskless += 1
             return None
-        values = tuple(_known(run.values.get(variable.name)) for variable in self.settings.variables)
+        values = tuple(known(run.values.get(variable.name)) for variable in self.settings.variables)
         row = Row(number, run.run_id, (run.task, run.regime), values)
         self.history.append(row)
         return row
@@ -194,6 +218,18 @@ class Watch:
             track.bets, track.e = [*detector.START], 0.0
         return self._event("alarm" if matters else "minor", row, found)
 
+    def _undo(self, counts: tuple[int, int, int], tracks: Iterable[_Bets]) -> None:
+        """Forget the run that is being observed."""
+        for track, (bets, e, opened, back, gaps) in zip(self.tracks, tracks, strict=True):
+            track.bets, track.e, track.open, track.gaps = bets, e, opened, gaps
+            if opened is not None:
+                opened.back = back
+        self.number, self.ranked, self.taskless = counts
+        while self.history and self.history[-1].number >= self.number:
+            row = self.history.pop()
+            for reference in self.references.get(row.stratum, ()):
+                conformal.drop(reference, row.number)
+
     def _resolved(self, track: Track, row: Row) -> list[Event]:
         """End an alarm whose end was bet on with success, unless the change is still large."""
         opened = track.open
@@ -214,7 +250,7 @@ class Watch:
     def _event(self, kind: Kind, row: Row, found: Mapping[int, Evidence]) -> Event:
         return Event(kind, self.agent, row.number, row.run_id, tuple(found.values()))
 
-    def _evidence(self, at: int, since: int = 0) -> Evidence:
+    def _evidence(self, at: int, since: int = 0, *, onset: int | None = None) -> Evidence:
         """Locate and measure the change of a variable, in the history from run ``since`` on."""
         track = self.tracks[at]
         rows = [
@@ -230,9 +266,18 @@ class Watch:
             {stratum: references[at] for stratum, references in self.references.items()},
             e_value=track.e if track.open is None else track.open.back,
             seed=track.key & 0xFFFFFFFF,
+            onset=onset,
         )
 
 
-def _known(value: float | None) -> float | None:
-    """Return a value, or None where it is no number."""
-    return float(value) if value is not None and isfinite(value) else None
+LARGEST = 1e100
+"""A value beyond it is no measurement, and its square would be infinite."""
+
+
+def known(value: float | None) -> float | None:
+    """Return a value, or None where it is no number that can be reckoned with.
+
+    >>> known(2), known(float("nan")), known(-1e200), known(None)
+    (2.0, None, None, None)
+    """
+    return float(value) if value is not None and -LARGEST <= value <= LARGEST else None
