@@ -1,4 +1,7 @@
-"""Two runs of one task side by side: their execution graphs in aligned layers, changed operations marked."""
+"""Two runs of one task side by side: their execution graphs in aligned layers, changed operations marked.
+
+The live page draws one run by itself, in the same boxes.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from sort_drift.report.svg import label, picture, rect
 
 WIDTH, PITCH, HEIGHT, GAP = 600.0, 46.0, 30.0, 8.0
 """Width of one side, from row to row, of a box, and between boxes."""
+
+ALONE = 120
+"""Layers that are drawn of a run by itself: 5,500 pixels."""
 
 _LETTER = 6.4
 """Pixels of a column of text, rounded up."""
@@ -38,6 +44,15 @@ def executions(pair: Pair, link: Link) -> tuple[Html, Html, str]:
     left = [f"{plural(aligned.left_out, 'further step')}"] if aligned.left_out else []
     left += [f"{plural(n, 'operation')} of the {side} run" for n, side in zip(cut, sides, strict=True) if n]
     return drawn[0], drawn[1], " and ".join(left)
+
+
+def execution(run: Execution, link: Link) -> tuple[Html, str]:
+    """Return the picture of one run by itself, and what is left out of it."""
+    rows = layers.layers(run)
+    shown = rows[:ALONE]
+    drawn = sum(len(box.ops) for row in shown for box in row)
+    left = run.total - drawn
+    return _side("the", run, shown, link), plural(left, "operation") if left else ""
 
 
 def chain(tools: Sequence[str]) -> Execution:

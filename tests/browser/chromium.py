@@ -46,7 +46,7 @@ os.execv(sys.argv[3], sys.argv[3:])
 """
 """Puts the pipes where Chromium looks for them, then becomes Chromium."""
 
-KEYS = {"Tab": 9, "Enter": 13, " ": 32}
+KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowLeft": 37, "ArrowRight": 39, "/": 191}
 
 
 class Browser:
@@ -113,12 +113,23 @@ class Page:
         shape = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
         self.call("Emulation.setDeviceMetricsOverride", **shape)
 
-    def open(self, file: Path, *, scripts: bool = True) -> None:
-        """Load a file and wait until it is there."""
+    def open(self, where: Path | str, *, scripts: bool = True) -> None:
+        """Load a file or an address and wait until it is there."""
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.browser.events.clear()
-        self.call("Page.navigate", url=file.as_uri())
+        self.call("Page.navigate", url=where.as_uri() if isinstance(where, Path) else where)
         self.browser.wait("Page.loadEventFired")
+
+    def until(self, expression: str, seconds: float = 10.0) -> Any:
+        """Wait until an expression is true in the page, and return it."""
+        end = time.monotonic() + seconds
+        careful = (
+            f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"  # between two pages
+        )
+        while not (found := self.run(careful)):
+            assert time.monotonic() < end, f"not within {seconds} s: {expression}"
+            time.sleep(0.05)
+        return found
 
     def media(self, *, print_: bool = False, dark: bool = False) -> None:
         """Pretend to be paper, or a dark screen."""
@@ -134,7 +145,7 @@ class Page:
     def press(self, key: str) -> None:
         """Press and release one key."""
         same: Mapping[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]}
-        text = {"text": "\r"} if key == "Enter" else {}
+        text = {"text": "\r" if key == "Enter" else key} if key in {"Enter", "/"} else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", **same, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **same)
 

@@ -12,6 +12,7 @@ from sort_drift.report import html, words
 from tests import illustrated
 from tests.browser.chromium import PROGRAM, Page, chromium
 from tests.golden import reports as samples
+from tests.property.test_report_hostile import NAMES, everything, harmless, rendered
 
 pytestmark = [
     pytest.mark.skipif(PROGRAM is None, reason="no chromium here (apt-get install chromium); CI installs it"),
@@ -52,6 +53,7 @@ def box(page: Page, selector: str) -> tuple[float, float, float, float]:
     return found[0], found[1], found[2], found[3]
 
 
+@pytest.mark.fault(65)
 @pytest.mark.parametrize("name", SAMPLES)
 def test_nothing_is_asked_for_and_nothing_complained_about(page: Page, folder: Path, name: str) -> None:
     """From file:// the page asks for itself alone; the console stays empty, the policy is never broken."""
@@ -60,6 +62,30 @@ def test_nothing_is_asked_for_and_nothing_complained_about(page: Page, folder: P
     page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
     assert page.requests() == [(folder / f"{name}.html").as_uri()]
     assert page.complaints() == []
+
+
+ELEMENTS = (
+    "[...document.querySelectorAll('*')].map(e => e.tagName + [...e.attributes].map(a => ' ' + a.name))"
+)
+
+
+@pytest.mark.fault(63, 64)
+@pytest.mark.parametrize("name", ["xss", "close", "template", "url", "bidi"])
+def test_hostile_names_are_text(page: Page, tmp_path: Path, name: str) -> None:
+    """Names that are HTML, scripts and templates add no element, run and load nothing, and can be read."""
+    seen = []
+    for title, text in (("plain", harmless(NAMES[name])), ("hostile", NAMES[name])):
+        path = tmp_path / f"{title}.html"
+        path.write_text(rendered(everything, text, "html"), encoding="utf-8")
+        page.open(path)
+        page.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+        seen.append(page.run(ELEMENTS))
+        assert page.requests() == [path.as_uri()]
+        assert page.complaints() == []
+        assert not [e for e in page.browser.events if e["method"] == "Page.javascriptDialogOpening"]
+    assert seen[0] == seen[1]
+    if name != "bidi":  # whose characters are shown as escapes
+        assert NAMES[name][:20] in page.run("document.querySelector('main').innerText")
 
 
 @pytest.mark.parametrize("name", ["recorded", "regimes", "drift", "inconclusive", "stable", "across"])
