@@ -6,6 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 # Two workers: CI has two cores. Override with `make test JOBS=8`.
 JOBS   ?= 2
+comma  := ,
 
 .PHONY: demo test interop lint check docs bench-quick clean help
 
@@ -18,26 +19,26 @@ help:
 	@echo "make docs         write again what is generated from code"
 	@echo "make bench-quick  short versions of the statistics and monitor benchmarks"
 
-# $(call environment,FOLDER,GROUP): uv when present, venv and pip otherwise; made again when a pyproject.toml
+# $(call environment,FOLDER,GROUP,EXTRAS): uv when present, venv and pip otherwise; made again when a pyproject.toml
 # changes.
 define environment
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(1) && \
-	  uv pip install --quiet --python $(1)/bin/python -e . -e ./instrumentation --group $(2); \
+	  uv pip install --quiet --python $(1)/bin/python -e '.$(3)' -e ./instrumentation --group $(2); \
 	else \
 	  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 ...")' && \
 	  $(PYTHON) -m venv $(1) && \
 	  $(1)/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' && \
-	  $(1)/bin/python -m pip install --quiet --disable-pip-version-check -e . -e ./instrumentation --group $(2); \
+	  $(1)/bin/python -m pip install --quiet --disable-pip-version-check -e '.$(3)' -e ./instrumentation --group $(2); \
 	fi
 	@touch $(1)/.ready
 endef
 
 $(STAMP): pyproject.toml instrumentation/pyproject.toml
-	$(call environment,$(VENV),dev)
+	$(call environment,$(VENV),dev,[live$(comma)grpc])
 
 $(INTEROP)/.ready: pyproject.toml instrumentation/pyproject.toml
-	$(call environment,$(INTEROP),interop)
+	$(call environment,$(INTEROP),interop,)
 
 demo: $(STAMP)
 	@$(BIN)/sort-drift demo

@@ -30,7 +30,7 @@ import polars as pl
 RUN = "run"
 KINDS = ("contains", "follows", "retries", "branches", "feeds")
 
-_STOPPED = re.compile("(?i)(cancel|abort|generatorexit|keyboardinterrupt)[a-z]*$")
+_STOPPED = re.compile("(?i)(cancel|abort|generatorexit|keyboardinterrupt)[a-z]{0,40}$")
 """End of the error type of an operation that somebody stopped: it neither failed nor succeeded."""
 
 Graph: TypeAlias = "nx.DiGraph[Any]"

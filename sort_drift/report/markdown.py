@@ -32,7 +32,6 @@ _HEAD = ("", "variable", "verdict", "effect", "95 % interval", "tolerance", "adj
 _SOURCES, _TASKS, _RUNS = 20, 3, 5
 _URL = "/:?#[]@!$&'()*+,;=-._~%{}"
 
-_WORD = re.compile(r"([(\[]*)(.*?)([,.;:)\]]*)")
 _PLAIN = re.compile(r"(?:[^\W_]|[-+.,/=>()\[\]'\"])+%?|%")
 _BLOCK = re.compile(r">|[-+=]+$|\d+[.)]$")
 """What would begin a quotation, a list or a rule where a sentence is the text of a list item."""
@@ -130,9 +129,10 @@ def prose(text: object) -> str:
 
 
 def _word(word: str) -> str:
-    before, core, after = _WORD.fullmatch(word).groups()  # type: ignore[union-attr] # matches any word
+    inner = word.lstrip("([")
+    core = inner.rstrip(",.;:)]")
     risky = core and (not _PLAIN.fullmatch(core) or _REFERENCE.search(core))
-    return before + (code(core) if risky else core) + after
+    return word[: len(word) - len(inner)] + (code(core) if risky else core) + inner[len(core) :]
 
 
 def _verdict(report: Report) -> Section:

@@ -57,6 +57,7 @@ def write(path: Path, text: str | bytes) -> Path:
     return path
 
 
+@pytest.mark.fault(80)
 @pytest.mark.parametrize("command", ["compare", "gate"])
 def test_an_empty_file_is_too_little_data(tmp_path: Path, command: str) -> None:
     """Zero bytes: 3, because there is nothing to decide on; never 0."""
@@ -90,11 +91,13 @@ def test_a_wrong_format_given_by_hand_is_refused() -> None:
     refused(sort_drift_command("compare", BASE, BASE, "--from-format", "otlp-jsn"), 2, "unknown-name")
 
 
-@pytest.mark.parametrize("name", ["absent.jsonl", "absent-*.jsonl", "absent/"])
+@pytest.mark.fault(80)
+@pytest.mark.parametrize("name", ["absent.jsonl", "absent-*.jsonl", "absent/", "absent.parquet"])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
-    """A path, a glob or a directory that leads to nothing: 2."""
-    line = refused(sort_drift_command("compare", BASE, tmp_path / name), 2, "missing-input")
-    assert name.rstrip("/") in line
+    """A path, a glob or a directory that leads to nothing, on either side: 2."""
+    for command, sides in (("compare", (BASE, tmp_path / name)), ("gate", (tmp_path / name, BASE))):
+        line = refused(sort_drift_command(command, *sides), 2, "missing-input")
+        assert name.rstrip("/") in line
 
 
 def test_a_directory_without_exports_is_named(tmp_path: Path) -> None:
@@ -102,6 +105,7 @@ def test_a_directory_without_exports_is_named(tmp_path: Path) -> None:
     refused(sort_drift_command("compare", BASE, tmp_path), 2, "missing-input")
 
 
+@pytest.mark.fault(80)
 def test_zero_runs_is_too_little_data(tmp_path: Path) -> None:
     """Spans without any agent operation: 3."""
     lines = [json.loads(line) for line in recorded()[:5]]
@@ -117,12 +121,15 @@ def test_zero_runs_is_too_little_data(tmp_path: Path) -> None:
     assert "no agent runs found: no vocabulary recognises" in ran.err
 
 
+@pytest.mark.fault(80)
 def test_one_run_is_too_little_data(tmp_path: Path) -> None:
     """A single run a side decides nothing: 3, and the report says so."""
     one = write(tmp_path / "one.jsonl", "\n".join(one_trace()))
-    ran = sort_drift_command("compare", one, one, "--json")
-    assert ran.code == 3, (ran.out, ran.err)
-    assert json.loads(ran.out)["verdict"] in {"inconclusive", "not_comparable"}
+    for command in ("compare", "gate"):
+        ran = sort_drift_command(command, one, one, "--json")
+        assert ran.code == 3, (ran.out, ran.err)
+        found = json.loads(ran.out)
+        assert found.get("report", found)["verdict"] in {"inconclusive", "not_comparable"}
 
 
 def test_a_hidden_variable_does_not_decide(tmp_path: Path) -> None:
@@ -198,6 +205,7 @@ def test_bad_use_is_answered_with_what_to_do(arguments: list[str], slug: str, sa
     assert said in refused(sort_drift_command(*arguments), 2, slug)
 
 
+@pytest.mark.fault(79)
 def test_a_tampered_baseline_is_refused(tmp_path: Path) -> None:
     """One changed byte of a frozen baseline, or a cut end: 2."""
     frozen = tmp_path / "base.parquet"
@@ -208,7 +216,16 @@ def test_a_tampered_baseline_is_refused(tmp_path: Path) -> None:
         refused(sort_drift_command("gate", write(frozen, changed), BASE), 2, "tampered")
 
 
-def test_a_hostile_file_name_stays_one_line(tmp_path: Path) -> None:
-    """Escapes and newlines in a path are shown, not obeyed."""
-    odd = write(tmp_path / "a\nb\x1b[2J.jsonl", "nonsense")
-    assert "\\n" in refused(sort_drift_command("compare", BASE, odd), 2, "unknown-format")
+@pytest.mark.fault(66)
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a\nb\x1b[2J.jsonl", "a\\nb\\x1b[2J.jsonl"),
+        ("[bold red]a[.jsonl", "[bold red]a[.jsonl"),
+        ("=1+1;::error::a.jsonl", "=1+1;::error::a.jsonl"),
+    ],
+)
+def test_a_hostile_file_name_stays_one_line(tmp_path: Path, name: str, shown: str) -> None:
+    """Escapes and newlines in a path are shown, not obeyed; markup is only text."""
+    odd = write(tmp_path / name, "nonsense")
+    assert f"/{shown})" in refused(sort_drift_command("compare", BASE, odd), 2, "unknown-format")

@@ -65,6 +65,7 @@ def renamed(source: Path, to: Path, names: dict[str, str]) -> Path:
     return to
 
 
+@pytest.mark.fault(66)
 @pytest.mark.parametrize("name", ["xss", "table", "workflow", "ansi", "bidi", "old commands"])
 def test_a_hostile_export_is_inert_from_end_to_end(name: str, tmp_path: Path) -> None:
     """Tools, agents and files with hostile names: the command writes reports that their readers accept."""

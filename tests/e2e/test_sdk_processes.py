@@ -109,6 +109,34 @@ def test_spans_reach_a_receiver():
     assert sorted(names) == ["execute_tool look", "invoke_agent s", "sort_drift.run.begin"]
 
 
+@pytest.mark.fault(54)
+def test_without_a_receiver_the_output_is_the_same():
+    """Nobody listens: result, output and exit code of the agent are those of one without telemetry."""
+    work = """
+import sys
+import sort_drift_sdk as sd
+
+@sd.tool
+def look(where):
+    return where * 3
+
+{init}
+with sd.run(task="fix-42", budget_s=30) as run:
+    print(look("answer "), flush=True)
+    run.outcome(correct=True)
+sys.exit(5)
+"""
+    seen = []
+    for init in ("", "sd.init(service='s')", "sd.init(service='s', exporter='otlp')"):
+        command = [sys.executable, "-c", work.format(init=init)]
+        env = environment(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=env)
+        seen.append((done.returncode, done.stdout))
+        assert "Traceback" not in done.stderr
+    assert seen == [(5, "answer answer answer \n")] * 3
+
+
+@pytest.mark.fault(54)
 @pytest.mark.parametrize("how", ["refused", "silent", "500"])
 def test_a_dead_receiver_holds_the_exit_two_seconds_at_most(how):
     """Refused connections, a server that never answers, one that fails: the process ends."""
@@ -133,6 +161,7 @@ def test_a_dead_receiver_holds_the_exit_two_seconds_at_most(how):
     assert left < 2 + 1  # a loaded machine needs a moment to end an interpreter
 
 
+@pytest.mark.fault(54)
 def test_an_exporter_in_a_provider_of_the_host_does_not_hold_its_exit():
     """What is added to a provider that is there already ends like one made here."""
     script = """

@@ -38,6 +38,7 @@ def test_the_entry_point_leads_to_it() -> None:
     assert import_module(points["sort_drift"]).pytest_configure
 
 
+@pytest.mark.fault(76)
 def test_a_suite_that_does_not_use_it_loads_nothing(project: Project) -> None:
     """Without a marked test no engine is loaded and nothing is printed."""
     project.tests(
@@ -187,6 +188,7 @@ def test_spans_that_nobody_reads_are_named(project: Project) -> None:
 HOSTILE = "\x1b]0;owned\x07\x1b[2J\u202egnp\n::error::x\r##[group]<script>alert(1)</script>|`![x](y)"
 
 
+@pytest.mark.fault(66)
 def test_hostile_names_do_nothing(project: Project) -> None:
     """A task, a tool and a run named by an attacker act on no terminal and on no CI log."""
     project.tests(

@@ -6,6 +6,7 @@ from random import Random
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ def jungle(rng: Random, size: int) -> pl.DataFrame:
     return frame(rows)
 
 
+@pytest.mark.fault(35)
 @MANY
 @given(seed=st.integers(0, 2**32), size=st.integers(1, 25))
 def test_any_forest(seed, size):

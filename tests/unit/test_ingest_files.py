@@ -55,6 +55,7 @@ def test_an_empty_file_is_too_little_data(tmp_path, content, gz):
     assert error.exit_code == 3
 
 
+@pytest.mark.fault(70)
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -145,6 +146,7 @@ def test_a_gz_with_a_wrong_checksum_is_an_error(tmp_path):
     assert isinstance(failure(written(tmp_path, bytes(packed))), SortDriftError)
 
 
+@pytest.mark.fault(70)
 def test_bom_crlf_and_blank_lines_are_nothing_special(tmp_path):
     """Files that went through Windows tools read as before."""
     content = b"\xef\xbb\xbf" + LINES.replace(b"\n", b"\r\n\r\n")
@@ -152,6 +154,7 @@ def test_bom_crlf_and_blank_lines_are_nothing_special(tmp_path):
     assert spans == read(written(tmp_path, LINES, "plain"))[0]
 
 
+@pytest.mark.fault(70)
 def test_a_half_written_last_line_is_named_and_can_be_skipped(tmp_path):
     """An exporter that is still writing leaves half a line: an error by default, one skipped record else."""
     path = written(tmp_path, LINES + LINES[:70])
@@ -163,6 +166,7 @@ def test_a_half_written_last_line_is_named_and_can_be_skipped(tmp_path):
     assert (len(spans), [s.where for s in skipped]) == (3, [f"{path}:4"])
 
 
+@pytest.mark.fault(70)
 def test_a_line_above_the_limit_costs_only_itself(tmp_path, monkeypatch):
     """A gigabyte line is never held in memory; the lines after it are read."""
     monkeypatch.setattr(files, "RECORD", 2000)
@@ -181,6 +185,7 @@ def test_a_document_above_the_limit_says_what_to_do(tmp_path, monkeypatch):
     assert [where.where for where in read(path, skip_bad=True)[1]] == [str(path)]
 
 
+@pytest.mark.fault(70)
 def test_batches_are_bounded(tmp_path):
     """No batch is larger than BATCH, also where one request is."""
     spans = [span(spanId=f"{n + 1:016x}") for n in range(batches.BATCH * 2 + 5)]

@@ -328,6 +328,7 @@ def test_a_bad_sample_of_an_archive_is_named_and_the_others_are_read(tmp_path):
     ]
 
 
+@pytest.mark.fault(69)
 def test_damaged_and_foreign_archives_are_one_line(tmp_path):
     """A cut archive, one with a damaged entry, an encrypted one, and a zip that is no log."""
     whole = packed(tmp_path, entries(log(call(1.0), metadata={"noise": list(range(999))})))

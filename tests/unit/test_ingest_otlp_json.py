@@ -61,6 +61,7 @@ def test_a_span_becomes_one_row(tmp_path):
     }
 
 
+@pytest.mark.fault(13)
 def test_hex_ids_in_either_case_are_one(tmp_path):
     """Upper-case ids are the lower-case ones."""
     row = one(tmp_path, span(traceId=TRACE.upper(), spanId=SPAN.upper(), parentSpanId=SPAN.upper()))
@@ -74,6 +75,7 @@ def test_no_parent_is_a_root(tmp_path, parent):
     assert raw.parent_id == [None]
 
 
+@pytest.mark.fault(13, 15, 17)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -115,6 +117,7 @@ def test_a_bad_span_of_a_document_is_named_by_its_json_path(tmp_path):
     assert ":resourceSpans[0].scopeSpans[0].spans[1])" in message
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     "value", [9007199254740993, "9007199254740993", 9223372036854775807, "-9223372036854775808"]
 )
@@ -129,6 +132,7 @@ def test_times_may_be_numbers(tmp_path):
     assert (row["start_ns"], row["end_ns"]) == (1795312192263569993, 1795312193000000000)
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [
@@ -146,6 +150,7 @@ def test_no_duration_is_negative(tmp_path, start, end, expected):
     assert (raw.start_ns[0], raw.end_ns[0]) == expected
 
 
+@pytest.mark.fault(12, 23)
 @pytest.mark.parametrize(
     ("kind", "code", "expected"),
     [
@@ -162,6 +167,7 @@ def test_enums_out_of_range_are_unspecified(tmp_path, kind, code, expected):
     assert (raw.kind[0], raw.status[0]) == expected
 
 
+@pytest.mark.fault(18)
 def test_every_kind_of_value_reads_back(tmp_path):
     """Empty, bytes, nested, mixed and special values become plain Python."""
     nested = {
@@ -210,6 +216,7 @@ def test_every_kind_of_value_reads_back(tmp_path):
     }
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize("value", ['"NaN"', "NaN"])
 def test_nan_is_read_as_text_and_as_python_writes_it(tmp_path, value):
     """NaN arrives as NaN, also where a Python exporter wrote it bare."""
@@ -219,12 +226,14 @@ def test_nan_is_read_as_text_and_as_python_writes_it(tmp_path, value):
     assert math.isnan(one(tmp_path, content)["attributes"]["n"])
 
 
+@pytest.mark.fault(19)
 def test_of_equal_attribute_keys_the_last_wins(tmp_path):
     """Duplicate keys are legal on the wire and one value here."""
     row = one(tmp_path, span(attributes=[attribute("k", intValue=1), attribute("k", stringValue="last")]))
     assert row["attributes"] == {"k": "last"}
 
 
+@pytest.mark.fault(10)
 def test_unknown_fields_and_nulls_are_ignored(tmp_path):
     """Fields of later versions do not matter, and null means absent."""
     row = one(
@@ -234,6 +243,7 @@ def test_unknown_fields_and_nulls_are_ignored(tmp_path):
     assert (row["span_id"], row["kind"]) == (SPAN, 0)
 
 
+@pytest.mark.fault(11)
 def test_snake_case_keys_are_unknown_fields(tmp_path):
     """``span_id`` is not ``spanId``; a payload in snake_case is named as such."""
     assert "spanId is missing" in rejected(tmp_path, line(request(span(spanId=None, span_id=SPAN))))
@@ -274,6 +284,7 @@ def test_recorded_log_records_belong_to_spans():
     )
 
 
+@pytest.mark.fault(7)
 @pytest.mark.parametrize(
     "tree", [{}, {"resourceSpans": []}, {"resourceSpans": None}, request(), {"resourceSpans": [{}]}]
 )
@@ -307,6 +318,7 @@ def test_a_damaged_first_line_costs_only_itself(tmp_path):
     assert (len(raw), [s.where.rpartition(":")[2] for s in skipped]) == (2, ["1"])
 
 
+@pytest.mark.fault(21)
 @pytest.mark.parametrize("escape", ["\\ud800", "\\udc00", "\\ud800\\ud800", "\\u0000", "\\uD83D x"])
 def test_lone_surrogates_and_nul_become_replacement_characters(tmp_path, escape):
     """Text that DuckDB, polars and protobuf refuse is mended on the way in, valid pairs are kept."""
@@ -318,6 +330,7 @@ def test_lone_surrogates_and_nul_become_replacement_characters(tmp_path, escape)
     assert "\ufffd" in name
 
 
+@pytest.mark.fault(20, 21)
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -338,6 +351,7 @@ def test_hostile_lines_are_one_error(tmp_path, content, says):
     assert (len(raw), len(skipped)) == (2, 1)
 
 
+@pytest.mark.fault(20)
 @pytest.mark.parametrize(("depth", "fits"), [(40, True), (60, False)])
 def test_values_nest_to_a_limit(tmp_path, depth, fits):
     """Values inside values are read to 50 levels; deeper ones reject the span."""

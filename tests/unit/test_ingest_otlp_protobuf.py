@@ -73,6 +73,7 @@ def test_framing_is_told_apart_at_every_length(tmp_path, size, resource):
         assert len(read(path)[0]) == (1 if content is one else 2)
 
 
+@pytest.mark.fault(15)
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
@@ -94,6 +95,7 @@ def test_a_bad_span_costs_only_itself(tmp_path, fields, says):
     assert (len(raw), len(skipped)) == (2, 1)
 
 
+@pytest.mark.fault(21)
 def test_wrong_utf8_costs_one_span(tmp_path):
     """Bytes that are no UTF-8, in a name or an attribute, reject that span only."""
     name = whole().replace(b"chat", b"ch\xff\xfe")
@@ -104,6 +106,7 @@ def test_wrong_utf8_costs_one_span(tmp_path):
     assert (len(raw), len(skipped)) == (1, 2)
 
 
+@pytest.mark.fault(22)
 @pytest.mark.parametrize(
     ("start", "end", "expected"),
     [(0, 5, (None, 5)), (7, 5, (7, None)), (5, 2**63, (5, None)), (5, 7, (5, 7))],
@@ -114,12 +117,14 @@ def test_no_duration_is_negative(tmp_path, start, end, expected):
     assert (raw.start_ns[0], raw.end_ns[0]) == expected
 
 
+@pytest.mark.fault(23)
 def test_enums_out_of_range_are_unspecified(tmp_path):
     """Kinds and status codes of a later version are 0."""
     raw, _ = read(written(tmp_path, message(whole(kind=77, status={"code": 9, "message": "m"}))))
     assert (raw.kind, raw.status, raw.status_message) == ([0], [0], ["m"])
 
 
+@pytest.mark.fault(18, 19)
 def test_every_kind_of_value_reads_back(tmp_path):
     """Values, events and links become plain Python; NUL becomes U+FFFD; of equal keys the last wins."""
     row = Span(trace_id=TRACE, span_id=b"\1" * 8, name="a\0b")
@@ -161,6 +166,7 @@ def test_every_kind_of_value_reads_back(tmp_path):
     assert raw.links == [[(TRACE.hex(), "02" * 8)]]
 
 
+@pytest.mark.fault(20)
 def test_values_nest_to_a_limit(tmp_path):
     """Values nested beyond what protobuf parses reject the span."""
     value = AnyValue(int_value=1).SerializeToString()

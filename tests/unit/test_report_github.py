@@ -53,6 +53,7 @@ def test_at_most_ten_of_a_kind() -> None:
     assert errors[-1] == "and 23 more in the summary"
 
 
+@pytest.mark.fault(66)
 def test_an_annotation_survives_its_escapes() -> None:
     """Percent signs, colons and commas arrive as they are."""
     report = drift()

@@ -45,6 +45,7 @@ def test_colour_changes_no_word(name: str) -> None:
     assert ANSI.sub("", text(ALL[name](), color=True)) == plain
 
 
+@pytest.mark.fault(66)
 def test_hostile_names_are_inert() -> None:
     """Escapes, newlines, text-direction marks and surrogates of a name arrive as visible text."""
     shown = text(hostile())

@@ -237,7 +237,7 @@ def test_a_run_shows_every_value_or_why_there_is_none() -> None:
 
 
 def test_a_run_is_drawn_by_itself() -> None:
-    """Every operation of a short run is in its picture, none is marked; of a very long one the rest is told."""
+    """Every operation of a short run is in its picture, unmarked; of a very long one the rest is told."""
     short = boards.drawn()
     picture, left = execution(short, trace_links(None))
     assert (picture.count('class="node '), left) == (short.total, "")

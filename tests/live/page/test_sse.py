@@ -85,13 +85,14 @@ def test_listeners_are_bounded_and_places_are_given_back() -> None:
     stream = sse.Events(board)
     with serving(stream) as url:
         with ExitStack() as stack:
+            client = stack.enter_context(httpx.Client(limits=httpx.Limits(max_connections=None), timeout=20))
             held = []
             for _ in range(sse.LISTENERS):
-                answer = stack.enter_context(httpx.stream("GET", url, timeout=20))
+                answer = stack.enter_context(client.stream("GET", url))
                 held.append(answer.iter_lines())
                 next(held[-1])
             assert stream.listeners == sse.LISTENERS
-            refused = httpx.get(url)
+            refused = client.get(url)
             assert refused.status_code == 503
             assert refused.headers["retry-after"] == "30"
         deadline = time.monotonic() + 20
