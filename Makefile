@@ -2,17 +2,19 @@
 PYTHON ?= python3
 VENV   := .venv
 INTEROP := .venv-interop
+JS     := tests/live/interop/js/node_modules
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.ready
 # Two workers: CI has two cores. Override with `make test JOBS=8`.
 JOBS   ?= 2
 comma  := ,
 
-.PHONY: demo test interop lint check docs bench-quick clean help
+.PHONY: demo test js interop lint check docs bench-quick clean help
 
 help:
 	@echo "make demo         the main job on bundled recordings"
 	@echo "make test         all tests"
+	@echo "make js           OpenTelemetry's JavaScript exporters, for tests of the service"
 	@echo "make interop      the SDK in real frameworks, in an environment of their own"
 	@echo "make lint         ruff, mypy, import-linter, generated docs up to date"
 	@echo "make check        lint + test"
@@ -43,7 +45,14 @@ $(INTEROP)/.ready: pyproject.toml instrumentation/pyproject.toml
 demo: $(STAMP)
 	@$(BIN)/sort-drift demo
 
+js: $(JS)/.ready
+
+$(JS)/.ready: tests/live/interop/js/package.json
+	cd $(dir $<) && npm install --no-package-lock --no-audit --no-fund
+	@touch $@
+
 test: $(STAMP)
+	@command -v npm >/dev/null && $(MAKE) js || echo "no npm, or no packages: JavaScript exporters are not tested"
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 interop: $(INTEROP)/.ready
@@ -66,4 +75,4 @@ bench-quick: $(STAMP)
 	$(BIN)/python -m benchmarks.live --quick
 
 clean:
-	rm -rf $(VENV) $(INTEROP) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(INTEROP) $(JS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -306,7 +306,10 @@ _known_id = lru_cache(maxsize=1 << 12)(_id)
 
 def _integer(value: float | str) -> int:
     """Return a 64-bit integer, exact above 2**53 where it was written as text or as an integer."""
-    number = int(value)
+    try:
+        number = int(value)
+    except OverflowError:  # 1e999
+        raise Malformed(f"{value} is not an integer") from None
     if type(value) is float and number != value:
         raise Malformed(f"{value} is not an integer")
     return number

@@ -77,7 +77,8 @@ def span_blocks(request: Any, reject: Reject) -> Iterator[Block]:
         for j, of_scope in enumerate(of_resource.scope_spans):
             scope = InstrumentationScope.FromString(of_scope.scope)
             path = f"resource_spans[{i}].scope_spans[{j}].spans"
-            yield resource, (scope.name, scope.version), _rows(of_scope.spans, path, reject)
+            named = _text(scope.name), _text(scope.version)
+            yield resource, named, _rows(of_scope.spans, path, reject)
 
 
 def _first(resources: Any, *below: str) -> Any:
@@ -91,7 +92,7 @@ def log_blocks(logs: ExportLogsServiceRequest, reject: Reject) -> Iterator[Block
         resource = attributes(of_resource.resource.attributes)
         for j, of_scope in enumerate(of_resource.scope_logs):
             path = f"resource_logs[{i}].scope_logs[{j}].log_records"
-            scope = (of_scope.scope.name, of_scope.scope.version)
+            scope = _text(of_scope.scope.name), _text(of_scope.scope.version)
             yield resource, scope, _log_rows(of_scope.log_records, path, reject)
 
 
@@ -102,7 +103,7 @@ def _log_rows(records: Any, path: str, reject: Reject) -> list[Row]:
         if not record.span_id.strip(b"\0"):
             continue
         said = attributes(record.attributes)
-        name = record.event_name or said.get("event.name")
+        name = _text(record.event_name) or said.get("event.name")
         try:
             if isinstance(name, str) and name:
                 ids = _id(record.trace_id, 16, "trace_id"), _id(record.span_id, 8, "span_id")

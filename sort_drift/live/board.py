@@ -43,7 +43,7 @@ class Shift:
 class Happening:
     """An alarm, a change below its tolerance, or the end of an alarm."""
 
-    id: str  # "<agent>/<number of the run>/<kind>": the same after a restart
+    id: str  # "<agent>/<run id>/<kind>": the same after a restart, and when monitors begin anew
     kind: Literal["alarm", "minor", "resolved"]
     agent: str
     run_id: str  # that decided it
@@ -116,7 +116,7 @@ COUNTERS: Mapping[str, str] = {
     "runs": "runs measured",
     "revised": "runs measured again after late spans",
     "hurried": "runs called over early, because memory was short",
-    "unwatched": "runs that no monitor could judge: no task, or too many agents",
+    "unwatched": "runs of agents over the limit, or that a monitor failed on",
     "errors": "runs that could not be measured",
     "webhooks": "webhook deliveries",
     "webhook_failures": "webhook deliveries that failed",

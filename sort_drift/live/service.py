@@ -101,7 +101,7 @@ def parts(settings: Settings, say: Say) -> Iterator[Running]:
         events = Events(settings.store / FOLDER / "events.jsonl")
         fleet, observed = startup.fleet(settings, writer, events, say)
         past = events.read()
-        board.show(runs=startup.shown(writer), agents=fleet.agents(), events=past)
+        board.show(runs=fleet.placed(startup.shown(writer)), agents=fleet.agents(), events=past)
         closing = startup.closing(settings, writer, board)
         hooks = webhooks.Webhooks(
             settings.webhooks,
@@ -137,6 +137,7 @@ def parts(settings: Settings, say: Say) -> Iterator[Running]:
         )
         intake = Intake(committer, context, settings, board)
         keeper.parts.flight = lambda: intake.admission.bytes
+        keeper.parts.draining = lambda: intake.draining
         hooks.start(past)
         committer.start()
         keeper.start()
@@ -177,41 +178,34 @@ async def _serve(running: Running, settings: Settings, say: Say) -> int:
 async def _listen(running: Running, settings: Settings, say: Say, stack: AsyncExitStack) -> None:
     """Open the listeners; each is closed, and what is under way answered, when ``stack`` ends."""
 
-    async def opened(what: str, starting: Any, scheme: str) -> int:
+    async def opened(what: str, starting: Any, scheme: str) -> Address:
         listener = await starting
         stack.push_async_callback(listener.stop, settings.drain_s)
-        say(f"{what} on {scheme}{replace_port(listener.address, listener.port)}")
-        port: int = listener.port
-        return port
+        address: Address = replace(listener.address, port=listener.port)
+        say(f"{what} on {scheme}{address}")
+        return address
 
     scheme = "https://" if settings.tls else "http://"
     if settings.otlp_http:
         app = http.application(running.intake, settings, running.board)
-        await opened("OTLP/HTTP", servers.start_http(app, settings.otlp_http, settings), scheme)
+        bound = await opened("OTLP/HTTP", servers.start_http(app, settings.otlp_http, settings), scheme)
+        settings = replace(settings, otlp_http=bound)
     if settings.otlp_grpc:
         from sort_drift.live.receive import grpc  # noqa: PLC0415 - grpcio is an extra of its own
 
-        await opened("OTLP/gRPC", grpc.start_grpc(running.intake, settings.otlp_grpc, settings), "")
+        bound = await opened("OTLP/gRPC", grpc.start_grpc(running.intake, settings.otlp_grpc, settings), "")
+        settings = replace(settings, otlp_grpc=bound)
     if settings.page:
+        shown = metrics.endpoint(running.board, rate=settings.watching.rate, store=settings.store)
         app = page.application(
             running.board,
             settings,
             graph=running.graphs.of,
             trace_url=settings.trace_url,
-            beside=[
-                Route(
-                    "/metrics",
-                    metrics.endpoint(running.board, rate=settings.watching.rate, store=settings.store),
-                )
-            ],
+            beside=[Route("/metrics", shown)],
         )
-        port = await opened("page", servers.start_http(app, settings.page, settings), scheme)
-        files.note(settings.store, f"{scheme}{replace_port(settings.page, port)}")
-
-
-def replace_port(address: Address, port: int) -> Address:
-    """Return the address with the port that it got."""
-    return replace(address, port=port)
+        bound = await opened("page", servers.start_http(app, settings.page, settings), scheme)
+        files.note(settings.store, f"{scheme}{bound}")
 
 
 def _addresses(settings: Settings) -> dict[str, Address]:
@@ -231,4 +225,7 @@ def _addresses(settings: Settings) -> dict[str, Address]:
 
 
 def _url(settings: Settings) -> str:
-    return f"{'https' if settings.tls else 'http'}://{settings.page}" if settings.page else ""
+    page = settings.page
+    if page and page.host in {"0.0.0.0", "::"} and settings.hosts:  # noqa: S104 - a name that others know
+        page = replace(page, host=settings.hosts[0])
+    return f"{'https' if settings.tls else 'http'}://{page}" if page else ""

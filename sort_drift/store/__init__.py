@@ -16,8 +16,9 @@ Polars writes the segments, DuckDB reads them; baseline.py keeps one frozen popu
 """
 
 from sort_drift.store.files import digest, is_store
+from sort_drift.store.manifest import LIVE
 from sort_drift.store.opening import writing
 from sort_drift.store.reader import Store
-from sort_drift.store.writer import LIVE, Ingested, Sealed, Writer
+from sort_drift.store.writer import Ingested, Sealed, Writer
 
 __all__ = ["LIVE", "Ingested", "Sealed", "Store", "Writer", "digest", "is_store", "writing"]

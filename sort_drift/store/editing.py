@@ -1,9 +1,8 @@
-"""The lines of a manifest, changed: what compaction, retention, repair and a copy of a store make of them."""
+"""The lines of a manifest, changed: what compaction, retention and repair make of them."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 
 from msgspec import structs
@@ -11,16 +10,15 @@ from msgspec import structs
 from sort_drift.model import GEOMETRY_VERSION
 from sort_drift.store import files
 from sort_drift.store.manifest import (
+    LIVE,
     Commit,
     Journal,
     Line,
     Measured,
     Replaced,
     Rewritten,
-    RunSegment,
     Segment,
     Source,
-    SpanSegment,
 )
 
 
@@ -99,60 +97,6 @@ def _duplicates(lines: Iterable[Line]) -> int:
     return sum(line.duplicates for line in lines if isinstance(line, Commit))
 
 
-def settled(lines: Sequence[Line], there: Callable[[str], bool]) -> list[Line]:
-    """Return what counts in a copy that was made while the store was written: what came into it whole.
-
-    ``there`` says whether a segment's file is. The manifest may have been copied after the segments: those
-    that were written meanwhile are not in the copy. They are the last ones of their kind, or were made of
-    others that are there; where something else is missing, nothing is changed, and reading says so.
-    """
-    parts = Counter(line.by for line in lines if isinstance(line, Replaced))
-
-    def whole(line: SpanSegment | RunSegment) -> list[SpanSegment | RunSegment] | None:
-        if there(line.segment):
-            return [line]
-        if not parts[line.segment]:
-            return None
-        found = [whole(old.line) for old in lines if isinstance(old, Replaced) and old.by == line.segment]
-        return None if None in found else [part for one in found for part in one or ()]
-
-    now = {
-        line.segment: whole(line)
-        for line in lines
-        if isinstance(line, (SpanSegment, RunSegment)) and not there(line.segment)
-    }
-    gone = {name for name, found in now.items() if found is None}
-    if not now or not all(_last(lines, kind, gone) for kind in (SpanSegment, RunSegment)):
-        return list(lines)
-    first = next((i for i, line in enumerate(lines) if _name(line) in gone), len(lines))
-    later = {id(line) for line in lines[first:] if isinstance(line, (Journal, Measured))}
-    cut = {
-        key
-        for line in lines
-        if isinstance(line, SpanSegment) and line.segment in gone
-        for key in line.sources
-    }
-
-    def change(line: Line) -> Sequence[Line]:
-        if isinstance(line, Source) and line.key in cut:
-            return [incomplete(line)]
-        if isinstance(line, Replaced) and line.by in now:
-            return ()
-        return () if id(line) in later else now.get(_name(line), [line]) or ()
-
-    return edit(lines, change)
-
-
 def incomplete(source: Source) -> Source:
-    """Return the line of an export of which spans are lost: it may be ingested again."""
-    return structs.replace(source, whole=False)
-
-
-def _last(lines: Iterable[Line], kind: type[Segment], gone: Collection[str]) -> bool:
-    """Whether the segments that are gone are the last ones of their kind."""
-    missing = [line.segment in gone for line in lines if isinstance(line, kind)]
-    return missing == sorted(missing)
-
-
-def _name(line: Line) -> str:
-    return line.segment if isinstance(line, Segment) else ""
+    """Return the line of an export of which spans are lost: it may be ingested again. A journal cannot."""
+    return source if source == LIVE else structs.replace(source, whole=False)

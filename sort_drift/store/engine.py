@@ -84,6 +84,6 @@ def select(text: str, folder: str, **parameters: Sequence[str]) -> pl.DataFrame:
             if [s.type for s in connection.extract_statements(text)] != [duckdb.StatementType.SELECT]:
                 raise StoreError("only one SELECT can be run", where=folder)
             return pl.DataFrame(_Stream(connection.sql(text, params=parameters)))
-    except duckdb.Error as error:
+    except (duckdb.Error, pl.exceptions.ComputeError) as error:  # the latter while the stream is read
         reason = str(error).partition("\n")[0]
     raise StoreError(f"the store cannot be queried: {reason}", where=folder)

@@ -62,6 +62,10 @@ class Source(msgspec.Struct, frozen=True, tag_field="kind", tag="source"):
         return self.sha256[:16]
 
 
+LIVE = Source("live", sha256(b"sort-drift live").hexdigest(), ())
+"""Where the spans of a live service came from: listed once, whatever their number."""
+
+
 class Journal(msgspec.Struct, frozen=True, tag_field="kind", tag="journal"):
     """A journal of the live service whose spans are in segments of the same append."""
 
@@ -121,7 +125,10 @@ def read(path: Path) -> tuple[Line, ...]:
         If it is missing, a committed line cannot be read, or a commit does not match its lines.
 
     """
-    return _read(path / MANIFEST_FILE)[0]
+    lines, end = _read(path / MANIFEST_FILE)
+    if not end:  # a store is made with one
+        raise _damaged("it has no commit", str(path / MANIFEST_FILE))
+    return lines
 
 
 def is_copy(path: Path, lines: Sequence[Line]) -> bool:

@@ -170,9 +170,9 @@ class Store(View):
         try:
             return self._query_once(statement, lines(), parameters)
         except (TamperedFile, StoreError):
-            gone = [line for line in lines() if not (self.path / line.segment).is_file()]
+            gone = any(not (self.path / line.segment).is_file() for line in lines())
             if not gone or not self.renew():
-                for line in gone:
+                for line in lines():  # it may have been whole when this process looked first
                     segments.verify(self.path, line, again=True)
                 raise
         return self._query_once(statement, lines(), parameters)

@@ -17,9 +17,8 @@ from sort_drift.errors import SortDriftError, TamperedFile
 from sort_drift.store import counting, editing, files, manifest, segments, sweeping
 from sort_drift.store.check import QUARANTINE, look
 from sort_drift.store.compaction import needed
-from sort_drift.store.manifest import RunSegment, SpanSegment
+from sort_drift.store.manifest import LIVE, RunSegment, SpanSegment
 from sort_drift.store.reader import Store
-from sort_drift.store.writer import LIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,7 @@ class _Repair:
         with suppress(OSError):
             self._keep(manifest.MANIFEST_FILE, (self.path / manifest.MANIFEST_FILE).read_bytes())
         replaced = [line for line in old if isinstance(line, manifest.Replaced)]
-        found = list({line.segment: line for line in _segments(old)}.values())
+        found = [self._described(line) for line in {line.segment: line for line in _segments(old)}.values()]
         beside = [
             str(file.relative_to(self.path))
             for file in sweeping.orphans(self.path, [*found, *_parts(replaced)])
@@ -114,6 +113,15 @@ class _Repair:
                 sources.setdefault(key, LIVE if key == LIVE.key else _unknown(key))
         number = max((line.number for line in old if isinstance(line, manifest.Rewritten)), default=0)
         return [manifest.Rewritten(number, 0), *sources.values(), *found, *replaced]
+
+    def _described(self, line: SpanSegment | RunSegment) -> SpanSegment | RunSegment:
+        """Return a line of a damaged manifest as its segment says it; of a damaged one, as it is."""
+        if not segments.is_whole(self.path, line):
+            return line
+        try:
+            return segments.describe(self.path, line.segment)
+        except SortDriftError:
+            return line
 
     def _adopt(self, name: str) -> list[SpanSegment | RunSegment]:
         try:
@@ -130,7 +138,7 @@ class _Repair:
         """Set aside what is damaged; return what comes in its place."""
         listed = {line.segment: line for line in _segments(lines)}
         change: dict[str, list[manifest.Line]] = {}
-        for problem in look(self.path, listed.values()):
+        for problem in list(look(self.path, listed.values())):
             line = listed[problem.where]
             if problem.kind == "version" and problem.serious:
                 continue  # of a newer sort-drift: nothing is wrong with it
@@ -185,9 +193,7 @@ class _Repair:
             return useful(line) and not (isinstance(line, manifest.Replaced) and line.by in change)
 
         before = [
-            editing.incomplete(line)
-            if isinstance(line, manifest.Source) and line.key in gone - {LIVE.key}
-            else line
+            editing.incomplete(line) if isinstance(line, manifest.Source) and line.key in gone else line
             for line in lines
             if not (self.remeasured and isinstance(line, manifest.Measured))
         ]

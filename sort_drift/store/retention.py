@@ -48,6 +48,7 @@ def expire(
 
     """
     store = writer.store
+    sweeping.sweep(store.path, store.lines, grace_s)  # on a full disk it makes the room for a new manifest
     gone = [line for line in store.segments if _too_old(line, before_ns)]
     gone += _too_much(store, gone, max_bytes)
     size = sum(_size(store.path, line) for line in gone)

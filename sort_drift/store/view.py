@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from sort_drift.model import Provenance
-from sort_drift.store import editing, files, manifest, segments
+from sort_drift.store import copies, editing, files, manifest, segments
 
 _L = TypeVar("_L")
 
@@ -23,7 +23,7 @@ class View:
         """All lines. In a copy that was made while the store was written they may say more than there is."""
         self.lines = self.listed
         if manifest.is_copy(self.path, self.listed):
-            self.lines = tuple(editing.settled(self.listed, lambda name: (self.path / name).is_file()))
+            self.lines = tuple(copies.settled(self.listed, lambda name: (self.path / name).is_file()))
 
     @classmethod
     def open(cls, path: Path | str) -> Self:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256 as new_sha256
 
 import msgspec
 import polars as pl
@@ -16,6 +15,7 @@ import polars as pl
 from sort_drift.errors import SortDriftError, StoreError
 from sort_drift.model import GEOMETRY_VERSION
 from sort_drift.store import counting, editing, files, manifest, segments
+from sort_drift.store.manifest import LIVE
 from sort_drift.store.reader import Store
 from sort_drift.store.segments import ROW_GROUP
 
@@ -23,9 +23,6 @@ _KEYS = ("run_key", "conversation", "invocation", "links", "task_hash", "prompt_
 _QUERIED = frozenset(("trace_id", "span_id", "log", "source", "end_ns", "cls", *_KEYS))
 """Columns that reading names: always in a segment of spans. The others stay away where they are all null,
 which most are in any one export: 1.1 -> 0.6 us of CPU a span to read."""
-
-LIVE = manifest.Source("live", new_sha256(b"sort-drift live").hexdigest(), ())
-"""Where the spans of a live service came from: listed once, whatever their number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ def test_a_variable_may_come_and_go() -> None:
     [
         ({"version": 0}, "version 0, not 1"),
         ({"tracks": None}, "damaged"),
+        ({"tracks": [{"bets": [0.0], "e": 0.0, "open": None, "gaps": []}] * 3}, "damaged.*1 bets"),
         ({"references": [["t"]]}, "damaged|unpack"),
         ({"history": 3}, "damaged"),
     ],

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sort_drift.monitor import Event, Run, Settings, Watch, Watched, plain
+from sort_drift.monitor import Event, Run, Settings, Watch, Watched, conformal, plain
 from tests.shared_data import ROOT
 
 NAMES = ("steps", "retries", "seconds")
@@ -161,7 +161,13 @@ def test_a_change_can_be_accepted() -> None:
     """The runs since the onset are what is normal from then on; going back is the change."""
     watch = watched()
     seen(watch, stream(500, seed=15, shift=1.0))
-    watch.accept("steps")
+    opened = watch.open["steps"].onset
+    over = watch.accept("steps")
+    assert (over.kind, over.number, over.run_id) == ("resolved", 799, "r499")
+    found = over.variables[0]
+    assert (found.variable, found.onset) == ("steps", opened)
+    assert found.n[1] == 800 - opened
+    assert found.effect == pytest.approx(1.0, abs=0.2)
     assert not watch.open
     assert seen(watch, stream(500, seed=16, shift=1.0)) == []
     back = seen(watch, stream(300, seed=17))
@@ -170,6 +176,49 @@ def test_a_change_can_be_accepted() -> None:
     assert back[0].variables[0].effect < -0.5
     with pytest.raises(KeyError):
         watch.accept("retries")
+
+
+def test_a_change_that_nobody_sees_any_more_is_accepted_without_evidence() -> None:
+    """A variable that went away for the whole history: the alarm ends, there is nothing to measure."""
+    watch = watched()
+    seen(watch, stream(500, seed=15, shift=1.0))
+    seen(watch, [Run(r.run_id, r.task, {"retries": r.values["retries"]}) for r in stream(1000, seed=16)])
+    assert watch.accept("steps").variables == ()
+    assert not watch.open
+
+
+@pytest.mark.parametrize("place", ["rank", "add", "score"])
+def test_a_run_that_raises_is_not_taken(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    """In the middle of it or before: the monitor is what it was, and goes on as if it had not come."""
+    watch, other = watched(), watched()
+    runs = stream(300, seed=21, shift=1.0, at=100)
+    assert seen(watch, runs[:200]) == seen(other, runs[:200])
+    before = plain(watch)
+    calls = iter(range(100))
+    with monkeypatch.context() as patch:
+        works = getattr(conformal, place)
+
+        def second(*args: object) -> object:
+            if next(calls) == 1:
+                raise ZeroDivisionError
+            return works(*args)
+
+        patch.setattr(conformal, place, second)
+        with pytest.raises(ZeroDivisionError):
+            watch.observe(runs[200])
+    after = plain(watch)
+    order = sorted(after.pop("references"))
+    assert order == sorted(before.pop("references"))
+    assert {**after, "history": after["history"][-900:]} == {**before, "history": before["history"][-900:]}
+    assert seen(watch, runs[201:]) == seen(other, runs[201:])
+
+
+@pytest.mark.parametrize("odd", [1e308, -1e200])
+def test_absurd_values_are_missing_ones(odd: float) -> None:
+    """Their squares would be infinite, and the state no JSON."""
+    watch = Watch("coder", SETTINGS)
+    watch.learn([Run(str(i), "t", {"steps": odd * (-1) ** i}) for i in range(4)])
+    assert all(reference.learnt.n == 0 for reference in watch.references["t", ""])
 
 
 def test_it_works_without_a_baseline() -> None:

@@ -3,12 +3,23 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sort_drift import regimes as module
 from sort_drift.model import Population
-from sort_drift.regimes import ABOVE, BELOW, assign, count_open, cut_points, describe, describe_cuts
+from sort_drift.regimes import (
+    ABOVE,
+    BELOW,
+    assign,
+    count_open,
+    cut_points,
+    describe,
+    describe_cuts,
+    in_tertile,
+    load_name,
+    tertiles,
+)
 from sort_drift.store import baseline as frozen_baseline
 from tests.store_frames import run, runs
 
@@ -275,3 +286,48 @@ def test_template_tasks_share_a_tertile_of_the_baselines_input_length() -> None:
         "agent|root|hash|long",
         "t1",
     ]
+
+
+# -- one run at a time
+
+
+@given(
+    st.lists(st.one_of(st.integers(0, 9).map(float), st.floats(-1e3, 1e3)), min_size=1, max_size=30),
+    st.lists(st.one_of(st.none(), st.floats(-2e3, 2e3)), max_size=20),
+)
+@settings(deadline=None)
+def test_one_load_is_named_as_all_are(before: list[float], after: list[float | None]):
+    """By the same cut points a load has the same name alone as in a table."""
+    one, two = assign(declared(*before), declared(*before, *after))
+    assert names(two) == [load_name(load, one.load_cuts) for load in [*before, *after]]
+
+
+@given(
+    st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=20),
+    st.lists(
+        st.one_of(
+            st.builds("{}|{}".format, st.text("a|\n1", max_size=5), st.integers(0, 10**22)),
+            st.text("a|1\n\u0663", max_size=8),
+        ),
+        max_size=10,
+    ),
+)
+@settings(deadline=None)
+def test_one_template_task_is_placed_as_all_are(lengths: list[int], tasks: list[str]):
+    """The tertile of one task alone is that in a table, whatever it looks like."""
+    before = Population(
+        "b", runs(*(run(str(i), task=f"a|{n}", task_source="template") for i, n in enumerate(lengths)))
+    )
+    after = Population(
+        "a", runs(*(run(str(i), task=task, task_source="template") for i, task in enumerate(tasks)))
+    )
+    limits = tertiles(before.runs)
+    assert limits is not None
+    one, two = assign(before, after)
+    assert two.runs["task"].to_list() == [in_tertile(task, limits) for task in tasks]
+    assert one.runs["task"].to_list() == [in_tertile(f"a|{n}", limits) for n in lengths]
+
+
+def test_without_template_tasks_there_are_no_tertiles():
+    """Declared tasks may end in a number: it is part of their name."""
+    assert tertiles(runs(run("r", task="a|7", task_source="declared"))) is None

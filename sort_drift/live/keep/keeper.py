@@ -19,7 +19,7 @@ from time import monotonic
 import polars as pl
 
 from sort_drift.errors import SortDriftError, StoreError
-from sort_drift.live.board import Board
+from sort_drift.live.board import Board, Happening
 from sort_drift.live.keep import state
 from sort_drift.live.keep.committer import Committer, Sealable
 from sort_drift.live.keep.runs import Closing, of_agents
@@ -55,6 +55,7 @@ class Parts:
     upkeep: Upkeep
     hooks: Webhooks
     flight: Callable[[], int] = int  # bytes of requests that are not answered
+    draining: Callable[[], bool] = bool  # whether the service is stopping
     observed: int = 0  # number of the last segment of runs that the monitors have seen
 
 
@@ -78,6 +79,7 @@ class Keeper(threading.Thread):
         self._sealing: list[Sealable] = []  # journals that are closed and not stored
         self._unwritten: list[pl.DataFrame] = []  # run tables that are not stored
         self._oldest = parts.writer.number  # segment after which something is open, when last said
+        self._untold: list[Happening] = []  # what the monitors said and is in no file yet
         self._problem = ""
 
     # -- from other threads
@@ -136,8 +138,13 @@ class Keeper(threading.Thread):
         traces = parts.closing.traces
         try:
             if now >= self._times.store:
+                if self._untold:
+                    self._tell()
                 self._seal()
                 self._close(now)
+                self._accept()
+                if now - self._times.checkpoint >= CHECKPOINT_S:
+                    self._checkpoint(now)
                 parts.observed = parts.upkeep.tick(parts.writer, now, parts.observed)
             self._problem = ""
         except StoreError as error:
@@ -145,9 +152,6 @@ class Keeper(threading.Thread):
             self._times.store = now + BACKOFF_S
         parts.closing.forget(now)
         parts.board.count("hurried", traces.hurry(now))
-        if now - self._times.checkpoint >= CHECKPOINT_S and not self._problem:
-            self._checkpoint(now)
-        self._accept()
         self._show()
 
     def _seal(self, *, all_: bool = False) -> None:
@@ -186,18 +190,24 @@ class Keeper(threading.Thread):
         tables, self._unwritten = self._unwritten, []
         for table in tables:
             self._observe(table)
-            parts.observed = writer.number
+        parts.observed = writer.number
+        self._tell()
 
     def _observe(self, table: pl.DataFrame) -> None:
         fleet = self.parts.fleet
         before = fleet.failed, fleet.unwatched
-        found = fleet.observe(of_agents(table))
+        self._untold += fleet.observe(of_agents(table))
         self.parts.board.count("unwatched", fleet.failed - before[0], "error")
         self.parts.board.count("unwatched", fleet.unwatched - before[1], "agents")
-        new = self.parts.events.append(found)
-        runs = pl.concat([self.parts.board.runs, table], how="diagonal_relaxed")
+        runs = pl.concat([self.parts.board.runs, fleet.placed(table)], how="diagonal_relaxed")
         newest = runs.unique("run_id", keep="last", maintain_order=True)
-        self.parts.board.show(runs=newest, events=new, agents=fleet.agents())
+        self.parts.board.show(runs=newest)
+
+    def _tell(self) -> None:
+        """Write down what the monitors said, then show and send it; what cannot be written is tried again."""
+        new = self.parts.events.append(self._untold)
+        self._untold = []
+        self.parts.board.show(events=new, agents=self.parts.fleet.agents())
         for happening in new:
             self.parts.hooks.send(happening)
 
@@ -209,15 +219,12 @@ class Keeper(threading.Thread):
         """Make changes the normal, as the command line asked for."""
         for agent, variable in state.requests(self.parts.settings.store):
             try:
-                happening = self.parts.fleet.accept(agent, variable)
+                self._untold.append(self.parts.fleet.accept(agent, variable))
             except KeyError:
                 self.parts.closing.problems.append(f"no open alarm of {variable} in {agent} to accept")
                 continue
-            new = self.parts.events.append([happening])
             state.save(self.parts.settings.store, self.parts.fleet, self.parts.observed)
-            self.parts.board.show(events=new, agents=self.parts.fleet.agents())
-            for one in new:
-                self.parts.hooks.send(one)
+            self._tell()
 
     def _finish(self) -> None:
         """Store everything; what is not over yet is found again at the next start."""
@@ -239,4 +246,5 @@ class Keeper(threading.Thread):
             parts.closing.traces,
             problems,
             flight=parts.flight(),
+            draining=parts.draining(),
         )

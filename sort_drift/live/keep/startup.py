@@ -10,7 +10,7 @@ import polars as pl
 
 from sort_drift import geometry
 from sort_drift.errors import InputError
-from sort_drift.live.board import Board
+from sort_drift.live.board import RUNS_SHOWN, Board
 from sort_drift.live.keep import journal, state
 from sort_drift.live.keep.committer import decode
 from sort_drift.live.keep.runs import Closing, of_agents
@@ -18,10 +18,10 @@ from sort_drift.live.keep.traces import Traces
 from sort_drift.live.out.events import Events
 from sort_drift.live.settings import Settings
 from sort_drift.live.watch.fleet import Fleet
-from sort_drift.model import GEOMETRY_VERSION, SPANS, Population
+from sort_drift.model import GEOMETRY_VERSION, RUNS, SPANS, Population
 from sort_drift.store import Store, Writer, baseline, files
 from sort_drift.store.frames import conform
-from sort_drift.store.manifest import Measured, SpanSegment
+from sort_drift.store.manifest import Measured, RunSegment, SpanSegment
 
 Say = Callable[[str], None]
 
@@ -100,5 +100,14 @@ def closing(settings: Settings, writer: Writer, board: Board) -> Closing:
 
 
 def shown(writer: Writer) -> pl.DataFrame:
-    """Return the runs that the page begins with."""
-    return writer.store.runs()
+    """Return the runs that the page begins with: of the last segments, not of all of them."""
+    after, rows = 0, 0
+    lines = {files.segment_number(line.segment): line.rows for line in writer.store.of(RunSegment)}
+    for number in sorted(lines, reverse=True):
+        after, rows = number - 1, rows + lines[number]
+        if rows >= RUNS_SHOWN:
+            break
+    tables = [table for _, table in writer.store.run_tables(after)]
+    if not tables:
+        return pl.DataFrame(schema=RUNS)
+    return pl.concat(tables, how="diagonal_relaxed").unique("run_id", keep="last", maintain_order=True)

@@ -51,6 +51,7 @@ class Upkeep:
         problems: Sequence[str],
         *,
         flight: int,
+        draining: bool,
     ) -> None:
         """Put the health of the service on the board."""
         store = writer.store
@@ -66,7 +67,7 @@ class Upkeep:
             }
         last = committer.last
         health = Health(
-            state="failed" if committer.failed else "running",
+            state="failed" if committer.failed else "draining" if draining else "running",
             why=committer.failed,
             started_ns=self.started_ns,
             spans_waiting=committer.waiting,

@@ -103,14 +103,15 @@ class Writer:
         return Alert(agent, state.name, alarm, now_ns, None, said, said, self.url(alarm))
 
     def url(self, id_: str) -> str:
-        """Return the page of a happening."""
-        return self.page_url + links.alarm(id_)
+        """Return the page of a happening; "" where there is no page."""
+        return self.page_url and self.page_url + links.alarm(id_)
 
     def _description(self, happening: Happening, shift: Shift) -> str:
-        said = words.over if happening.kind == "resolved" else words.summary
-        number = f"decided by run {label(happening.run_id)}, number {happening.number + 1:,} of this agent"
-        parts = (words.onset(shift), number, words.evidence(shift, self.threshold))
-        return f"{said(happening.agent, shift)}, {parts[0]}; {parts[1]}. {parts[2][0].upper()}{parts[2][1:]}."
+        decided = f"decided by run {label(happening.run_id)}, number {happening.number + 1:,} of this agent"
+        if happening.kind == "resolved":
+            return f"{words.over(happening.agent, shift)}; {decided}."
+        said = f"{words.summary(happening.agent, shift)}, {words.onset(shift)}; {decided}."
+        return f"{said} {words.evidence(shift, self.threshold)}."
 
 
 def material(shift: Shift) -> bool:
@@ -151,7 +152,7 @@ def _v2(alert: Alert, lease_ns: int) -> dict[str, Any]:
         "annotations": alert.annotations,
         "startsAt": words.moment(alert.starts_ns),
         "endsAt": words.moment(lease_ns if alert.ends_ns is None else alert.ends_ns),
-        "generatorURL": alert.url,
+        **({"generatorURL": alert.url} if alert.url else {}),
     }
 
 

@@ -39,12 +39,25 @@ NAMES: Mapping[str, str] = {
     "dropped_attributes": "attributes_dropped",
     "late": "spans_late",
     "runs": "runs_measured",
+    "hurried": "runs_hurried",
     "revised": "runs_revised",
     "unwatched": "runs_unwatched",
     "errors": "run_errors",
     "webhooks": "webhook_deliveries",
 }
 """Counters of the board -> their names here, without prefix and ``_total``; any other keeps its own."""
+
+FURTHER: Mapping[str, tuple[str, str]] = {
+    "state": ("state", "1 for the state that the service is in"),
+    "build_info": ("version", "version of sort-drift"),
+    "store_free_bytes": ("", "bytes free where the store is"),
+    "alarm_e_value": ("", "e-value of an alarm: 1 / the rate of false alarms"),
+    "alarms_open": ("", "open alarms"),
+    "agents": ("", "agents that were seen"),
+    "agents_left_out": ("", f"agents beyond {AGENTS}, without labels of their own"),
+    "variable_info": ("variable, unit", "unit of a variable; means of ln seconds are logarithms"),
+}
+"""What is in no table below: its labels, and what it is."""
 
 STATES = ("starting", "running", "draining", "failed")
 
@@ -111,12 +124,10 @@ class _Collected(Collector):
         yield from _counters(board.reasons())
         for gauge in HEALTH:
             yield _family(gauge, (), [((), health)])
-        yield _named("state", "1 for the state that the service is in", "state", {
-            state: float(state == health.state) for state in STATES
-        })  # fmt: skip
+        yield _further("state", {(state,): float(state == health.state) for state in STATES})
+        yield _further("build_info", {(__version__,): 1.0})
         yield from _disk(self._store)
-        yield _named("build_info", "version of sort-drift", "version", {__version__: 1.0})
-        yield _one("alarm_e_value", "e-value of an alarm: 1 / the rate of false alarms", 1 / self._rate)
+        yield _further("alarm_e_value", {(): 1 / self._rate})
         yield from _agents(agents)
 
 
@@ -136,9 +147,9 @@ def _agents(agents: tuple[AgentState, ...]) -> Iterator[Metric]:
     """Yield what is known of each agent; agents with an open alarm are never left out for others."""
     ordered = sorted(agents, key=lambda a: (not any(v.alarm for v in a.variables), -a.runs, a.name))
     shown, others = ordered[:AGENTS], ordered[AGENTS:]
-    yield _one("agents", "agents that were seen", len(agents))
-    yield _one("agents_left_out", f"agents beyond {AGENTS}: without labels of their own", len(others))
-    yield _one("alarms_open", "open alarms", sum(v.alarm is not None for a in agents for v in a.variables))
+    yield _further("agents", {(): len(agents)})
+    yield _further("agents_left_out", {(): len(others)})
+    yield _further("alarms_open", {(): sum(v.alarm is not None for a in agents for v in a.variables)})
     for agent_gauge in AGENT:
         family = _family(agent_gauge, ("agent",), [((label(a.name),), a) for a in shown])
         if agent_gauge.adds_up and others:
@@ -155,17 +166,13 @@ def _agents(agents: tuple[AgentState, ...]) -> Iterator[Metric]:
             family.add_metric((OTHERS, name), sum(gauge.value(state) or 0 for state in states))
         yield family
     units = {(label(v.name), label(v.unit)) for a in agents for v in a.variables}
-    family = GaugeMetricFamily("sort_drift_variable_info", "unit of a variable", labels=("variable", "unit"))
-    for named in sorted(units)[:AGENTS]:
-        family.add_metric(named, 1)
-    yield family
+    yield _further("variable_info", dict.fromkeys(sorted(units)[:AGENTS], 1.0))
 
 
 def _disk(store: Path | None) -> Iterator[Metric]:
     try:
         if store is not None:
-            free = shutil.disk_usage(store).free
-            yield _one("store_free_bytes", "bytes free where the store is", free)
+            yield _further("store_free_bytes", {(): shutil.disk_usage(store).free})
     except OSError:  # the file system went away: the value is missing, and other metrics say so
         return
 
@@ -181,14 +188,11 @@ def _family(
     return family
 
 
-def _one(name: str, what: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"sort_drift_{name}", what, value=value)
-
-
-def _named(name: str, what: str, by: str, values: Mapping[str, float]) -> Metric:
-    family = GaugeMetricFamily(f"sort_drift_{name}", what, labels=(by,))
+def _further(name: str, values: Mapping[tuple[str, ...], float]) -> Metric:
+    labels, what = FURTHER[name]
+    family = GaugeMetricFamily(f"sort_drift_{name}", what, labels=labels.split(", ") if labels else ())
     for key, value in values.items():
-        family.add_metric((key,), value)
+        family.add_metric(key, value)
     return family
 
 

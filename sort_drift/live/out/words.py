@@ -66,7 +66,7 @@ def onset(shift: Shift) -> str:
 def evidence(shift: Shift, threshold: float) -> str:
     """Say how sure that is, and what would not have mattered."""
     return (
-        f"e-value {shift.e_value:.3g}, where an alarm needs {threshold:,.0f}; "
+        f"E-value {shift.e_value:.3g}, where an alarm needs {threshold:,.0f}; "
         f"tolerance {with_unit(amount(shift.tolerance, shift.unit), shift.unit)}"
     )
 

@@ -9,7 +9,8 @@ from sort_drift.live.board import Happening, Shift
 from sort_drift.live.page import links
 from sort_drift.live.page.together import Together
 from sort_drift.live.page.view import View
-from sort_drift.report.markup import Child, Html, tag, text
+from sort_drift.report.markup import LONGEST, Child, Html, tag, text
+from sort_drift.report.plain import inert
 from sort_drift.report.runs import time
 
 SEVERAL = (
@@ -37,27 +38,36 @@ def advice(view: View, event: Happening, shift: Shift, beside: Together | None) 
         look = text("Look at runs ", tag("a", "after", href=after), " and ", tag("a", "before", href=before))
         steps.append(text(look, " the onset, those of one task side by side."))
         compare = "Compare both sides with tests, effects and execution graphs:"
-        steps.append(text(compare, _typed(command(view, event.agent, iso))))
+        steps.append(text(compare, _typed(command(view, event.agent, iso), command(view, "AGENT", iso))))
     if beside and beside.compared:
         steps.append(SEVERAL if beside.causes > 1 else ONE if beside.causes else NONE)
     if any(view.still_open(event, one) for one in event.shifts):
         meant = "If it is meant and stays, make it the new normal:"
-        steps.append(text(meant, _typed(accept(view, event.agent, shift.variable))))
+        lines = [accept(view, name, shift.variable) for name in (event.agent, "AGENT")]
+        steps.append(text(meant, _typed(*lines)))
     return tag("section", tag("h2", "What to do"), tag("ol", [tag("li", step) for step in steps]))
 
 
-def _typed(line: str) -> Html:
-    return tag("pre", line, class_="pre code", tabindex="0")
+def _typed(line: str, general: str) -> Html:
+    """Return a command to be copied: a general one where names in it would be cut or escaped."""
+    whole = line if inert(line) == line and len(line) <= LONGEST else general
+    return tag("pre", whole, class_="pre code", tabindex="0")
 
 
 def command(view: View, agent: str, iso: str) -> str:
     """Return the command that compares the runs before with those after a time."""
-    service, slash, name = agent.partition("/")
-    named = f"service={quote(service, safe='')}" + (f"&agent={quote(name, safe='')}" if slash else "")
-    store = view.settings.store
+    store, named = view.settings.store, _conditions(view, agent)
     sides = (f"{store}?{named}&{when}={iso[:19]}Z" for when in ("until", "since"))
     by = [f"--by {','.join(view.settings.watching.by)}"] if view.settings.watching.by else []
     return " ".join(["sort-drift compare", *(shlex.quote(side) for side in sides), *by])
+
+
+def _conditions(view: View, agent: str) -> str:
+    """Return what selects the runs of an agent, as its runs say; a service may have a slash in its name."""
+    runs = view.runs.filter(agent_name=agent)
+    parts = runs.select("service", "agent").row(-1) if runs.height else (agent, None)
+    named = zip(("service", "agent"), parts, strict=True)
+    return "&".join(f"{key}={quote(part, safe='')}" for key, part in named if part)
 
 
 def accept(view: View, agent: str, variable: str) -> str:

@@ -99,7 +99,13 @@ def _cell(view: View, agent: AgentState, state: VariableState | None, name: str)
     if state is None:
         return tag("td", tag("span", "not watched", class_="soft"))
     if not state.observed:
-        return tag("td", "not observable", tag("small", state.missing or "no run shows it"), class_="none")
+        early = agent.learning is not None and not state.missing
+        why = tag(
+            "small",
+            "once the agent is learnt" if early else state.missing or "no run shows it",
+            class_="clamp",
+        )
+        return tag("td", "not yet" if early else "not observable", why, class_="none")
     alarm = state.alarm is not None
     latest, usual = quantity(state.latest, state.unit), quantity(state.usual, state.unit)
     said = f"{name} of {agent.name}: {latest}, usual {usual}" + (", alarm open" if alarm else "")
@@ -107,6 +113,7 @@ def _cell(view: View, agent: AgentState, state: VariableState | None, name: str)
     drawn = spark(view.recent.get(agent.name, {}).get(name, ()), state.usual, tolerance, said, alarm=alarm)
     mark: Child = tag("span", "!", class_="sign drift", aria_hidden="true") if alarm else None
     value = tag("strong", latest) if alarm else tag("span", latest, class_="value")
-    beside = tag("small", f"usual {usual}" if state.usual is not None else "nothing to compare with")
+    unknown = None if agent.learning is not None else tag("small", "nothing to compare with")
+    beside = tag("small", f"usual {usual}") if state.usual is not None else unknown
     link = tag("a", mark, value, " ", beside, drawn, href=links.variable(agent.name, name))
     return tag("td", link, class_="changed" if alarm else None)

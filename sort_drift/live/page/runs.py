@@ -66,7 +66,7 @@ def _row(view: View, row: Mapping[str, Any], names: list[str], *, with_agent: bo
         tag("th", tag("a", run_id, href=links.run(run_id), class_="short"), scope="row", class_="id"),
         tag("td", sentences.moment(row["at_ns"]), class_="nowrap"),
         name,
-        tag("td", "-" if row["task"] is None else row["task"]),
+        tag("td", tag("span", "-" if row["task"] is None else row["task"], class_="clamp")),
         tag("td", row["load_name"] or "-"),
         tag("td", amount(row["outcome"], ""), class_="n"),
         cells,

@@ -105,7 +105,8 @@ def alarm_link(event: Happening, shown: Child) -> Html:
 def agent_link(name: str) -> Html:
     """Return a link to an agent that may break behind its service."""
     service, slash, rest = name.partition("/")
-    return tag("a", service, slash, Html("<wbr>") if rest else None, rest, href=links.agent(name))
+    parts = (service, slash, Html("<wbr>") if rest else None, rest)
+    return tag("a", *parts, href=links.agent(name), title=name if len(name) > 60 else None, class_="clamp")
 
 
 def learning(agent: AgentState, learn: int) -> str:

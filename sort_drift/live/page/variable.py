@@ -181,7 +181,7 @@ def _run(row: Sequence[object], unit: str) -> Html:
         "tr",
         tag("th", tag("a", str(run_id), href=links.run(str(run_id))), scope="row", class_="id"),
         tag("td", sentences.moment(at_ns if isinstance(at_ns, int) else None)),
-        tag("td", "-" if task is None else str(task)),
+        tag("td", tag("span", "-" if task is None else str(task), class_="clamp")),
         tag("td", "-" if load is None else str(load)),
         tag("td", quantity(value if isinstance(value, float) else None, unit), class_="n"),
         tag("td", quantity(mean if isinstance(mean, float) else None, unit), class_="n"),

@@ -8,6 +8,7 @@ unary handler gets is in memory already.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from sort_drift.live.receive.servers import bound, tls_context
 from sort_drift.live.receive.terms import Refused, Signal
 from sort_drift.live.settings import Address, Settings, Tls
 
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # it writes a line to stderr for every client that fails
 try:
     import grpc
 except ImportError as error:
@@ -41,6 +43,9 @@ METHODS: Mapping[str, Signal] = {
 METADATA_BYTES = 16_384
 READING = 16
 """Messages that are read at once: how long one is stands nowhere before it is there."""
+
+FAIR_S = 2.0
+"""Seconds that a message may take where others wait."""
 
 _CEILING = 8  # times rpcs: calls that are open at once, most of them to be refused; more end in grpc itself
 
@@ -99,7 +104,7 @@ class _Exports(grpc.GenericRpcHandler):  # type: ignore[type-arg] # no parameter
         self._guard = guard
         self._limits = settings.limits
         self._calls = 0  # under way
-        self._reading = asyncio.Semaphore(READING)
+        self._turns = _Turns(settings.limits.body_s)
         self._handlers = {method: self._handler(signal) for method, signal in METHODS.items()}
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> Any:
@@ -111,7 +116,7 @@ class _Exports(grpc.GenericRpcHandler):  # type: ignore[type-arg] # no parameter
             try:
                 with self._call():
                     self._guard.token(dict(context.invocation_metadata() or ()).get("authorization"))
-                    message = await self._message(messages)
+                    message = await self._turns.read(messages)
                     answer = await self._intake.take(signal, "protobuf", message)
             except Refused as refused:
                 self._intake.count(refused)
@@ -137,22 +142,51 @@ class _Exports(grpc.GenericRpcHandler):  # type: ignore[type-arg] # no parameter
         finally:
             self._calls -= 1
 
-    async def _message(self, messages: AsyncIterator[bytes]) -> bytes:
-        """Read the one message of a call, when there is room for it."""
+
+class _Turns:
+    """Who reads a message now.
+
+    Where others wait for a turn it lasts ``FAIR_S``, not ``body_s``: streams that are open and silent are no
+    reason to let real ones wait.
+    """
+
+    def __init__(self, body_s: float) -> None:
+        self._body_s = body_s
+        self._fair_s = min(FAIR_S, body_s)
+        self._turns = asyncio.Semaphore(READING)
+        self._readers: dict[asyncio.Timeout, float] = {}  # until when, and since when
+        self._waiting = 0
+
+    async def read(self, messages: AsyncIterator[bytes]) -> bytes:
+        """Return the one message of a call."""
+        await self._turn()
+        now = asyncio.get_running_loop().time()
+        timer = asyncio.timeout(self._fair_s if self._waiting else self._body_s)
+        self._readers[timer] = now
         try:
-            async with asyncio.timeout(self._limits.body_s):
-                await self._reading.acquire()
-        except TimeoutError:
-            raise Refused(503, "overloaded: too many requests are coming in", retry_after_s=RETRY_S) from None
-        try:
-            async with asyncio.timeout(self._limits.body_s):
+            async with timer:
                 async for message in messages:
                     return message
         except TimeoutError:
-            raise Refused(408, f"the request did not come in {self._limits.body_s:g} s") from None
+            raise Refused(408, "the request did not come in time") from None
         finally:
-            self._reading.release()
+            del self._readers[timer]
+            self._turns.release()
         raise Refused(400, "there is no message in this call")
+
+    async def _turn(self) -> None:
+        if self._turns.locked():
+            now = asyncio.get_running_loop().time()
+            for timer, since in self._readers.items():
+                timer.reschedule(max(now, min(since + self._fair_s, timer.when() or 0)))
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._body_s):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise Refused(503, "overloaded: too many requests are coming in", retry_after_s=RETRY_S) from None
+        finally:
+            self._waiting -= 1
 
 
 def _credentials(tls: Tls) -> grpc.ServerCredentials:

@@ -37,7 +37,7 @@ def application(intake: Intake, settings: Settings, board: Board) -> ASGIApp:
     async def respond(request: Request) -> Response:
         server = request.scope.get("server")
         guard.host(request.headers.get("host"), server[0] if server else None)
-        path = request.url.path if request.scope["path"] else "/"
+        path: str = request.scope["path"]
         if path == HEALTH:
             _check_method(request, "GET", "HEAD")
             return _health(board)

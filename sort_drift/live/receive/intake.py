@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -137,7 +138,8 @@ class Intake:
         return Answer(used, unused, f"{unused:,} of {found.total:,} {_UNUSED_POINTS}" if unused else "")
 
     def _unexpected(self, error: Exception) -> Refused:
-        _LOG.exception("a request could not be decoded", exc_info=error)
+        place = traceback.extract_tb(error.__traceback__)[-1]  # no message: it may have what a span says
+        _LOG.error("a request failed: %s in %s:%s", type(error).__name__, place.filename, place.lineno)
         self._board.count("rejected", reason="error")
         return Refused(400, f"the request could not be decoded: {type(error).__name__}: {error}")
 
@@ -147,6 +149,7 @@ class Intake:
         if decoded.spans:
             # shielded: a client that hangs up must not cancel what the committer has under way
             future = asyncio.wrap_future(self._committer.submit(decoded))
+            future.add_done_callback(_seen)
             try:
                 committed = await asyncio.shield(future)
             except Refused as refused:
@@ -170,6 +173,12 @@ def _message(decoded: Decoded, accepted: int, rejected: int, why: str) -> str:
     if decoded.unused:
         said.append(f"{decoded.unused:,} of {total:,} {_UNUSED_LOGS}")
     return "; ".join(said)
+
+
+def _seen(future: asyncio.Future[Committed]) -> None:
+    """Look at what nobody may wait for any more, or asyncio complains of it."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def _pieces(body: bytes | AsyncIterator[bytes]) -> AsyncIterator[bytes]:

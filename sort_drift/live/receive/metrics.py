@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import msgspec
-from google.protobuf.message import DecodeError
-from msgspec import Struct
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-
 from sort_drift.dialects import resources
-from sort_drift.ingest import jsontext, otlp_json, otlp_protobuf
-from sort_drift.ingest.otlp_messages import KeyValue, Resource
-from sort_drift.live.receive import mistakes, wire
+from sort_drift.ingest import jsontext
+from sort_drift.live.receive import series
 from sort_drift.live.receive.terms import Encoding, Refused
 from sort_drift.live.settings import Limits
 
@@ -51,7 +45,6 @@ _DEVICE = ("modelName", "hw.model", "hw.name")
 """Attribute of a GPU's data points that names the device: of NVIDIA's exporter, and of the conventions."""
 
 _SERVER = (("server.address", "server.port"), ("net.host.name", "net.host.port"))
-_SEPARATORS = re.compile(r"[^a-z0-9]+")
 _SUFFIX = re.compile(r"_(?:ratio|percent)$")
 _LOCAL = frozenset({"127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - names of this machine in attributes
 
@@ -80,18 +73,25 @@ def points(body: bytes, encoding: Encoding, limits: Limits) -> Points:
     """Read a request; raises ``Refused`` (400, 413) where it is none."""
     used: list[Point] = []
     total = 0
-    for resource, name, count, samples in (_protobuf if encoding == "protobuf" else _json)(body, limits):
-        total += count
-        measure, factor = NAMES.get(name) or NAMES.get(_SUFFIX.sub("", name)) or (None, 1.0)
-        if measure is None:
-            continue
-        for ns, value, attributes in samples():
-            if ns <= 0 or ns >= 2**63 or not math.isfinite(value):
-                continue
-            hardware, how = _hardware(resource, attributes) if measure == "gpu" else (None, None)
-            at = server({**resource, **attributes})
-            used.append(Point(at, ns, measure, value * factor, hardware, how))
+    try:
+        for resource, name, count, samples in series.read(body, encoding, limits):
+            total += count
+            known = NAMES.get(name) or NAMES.get(_SUFFIX.sub("", name))
+            if known:
+                used += _points(known, resource, samples())
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, f"not an OTLP metrics request: {jsontext.reason(error)}") from None
     return Points(tuple(used), total)
+
+
+def _points(
+    known: tuple[Measure, float], resource: Mapping[str, Any], samples: Iterable[series.Sample]
+) -> Iterator[Point]:
+    measure, factor = known
+    for ns, value, attributes in samples:
+        if 0 < ns < 2**63 and math.isfinite(value):
+            hardware, how = _hardware(resource, attributes) if measure == "gpu" else (None, None)
+            yield Point(server({**resource, **attributes}), ns, measure, value * factor, hardware, how)
 
 
 def server(said: Mapping[str, Any]) -> str:
@@ -130,122 +130,3 @@ def _hardware(resource: Mapping[str, Any], attributes: Mapping[str, Any]) -> tup
     if device is not None:
         return str(device)[:128], "environment"
     return resources.describe(dict(resource))[2:]
-
-
-_Sample = tuple[int, float, Mapping[str, Any]]
-_Metric = tuple[Mapping[str, Any], str, int, Callable[[], Iterator[_Sample]]]
-"""Resource, name, number of data points, and those of a gauge or sum."""
-
-
-def _normalised(name: str) -> str:
-    return _SEPARATORS.sub("_", name.lower())
-
-
-def _protobuf(body: bytes, limits: Limits) -> Iterator[_Metric]:
-    if wire.prescan(body, limits) == 0:
-        return
-    try:
-        request = ExportMetricsServiceRequest.FromString(body)
-    except DecodeError:
-        _check_signal(body)
-        raise wire.broken("it is cut, or has text that is not UTF-8") from None
-    first = next((m for of in request.resource_metrics for s in of.scope_metrics for m in s.metrics), None)
-    if first is None or not first.name or not first.WhichOneof("data"):
-        _check_signal(body)
-    for of in request.resource_metrics:
-        resource = otlp_protobuf.attributes(of.resource.attributes)
-        for metric in (metric for scoped in of.scope_metrics for metric in scoped.metrics):
-            kind = metric.WhichOneof("data")
-            found = getattr(metric, kind).data_points if kind else ()
-            numbers = found if kind in {"gauge", "sum"} else ()
-            yield resource, _normalised(metric.name), len(found), _samples(numbers)
-
-
-def _check_signal(body: bytes) -> None:
-    sent = mistakes.told(body)
-    if sent not in {None, "metrics"}:
-        raise mistakes.mistaken(sent or "metrics", "metrics")
-
-
-def _samples(numbers: Any) -> Callable[[], Iterator[_Sample]]:
-    def samples() -> Iterator[_Sample]:
-        for point in numbers:
-            kind = point.WhichOneof("value")
-            value = float(getattr(point, kind)) if kind else math.nan
-            yield point.time_unix_nano, value, otlp_protobuf.attributes(point.attributes)
-
-    return samples
-
-
-class _Point(Struct, rename="camel", gc=False):
-    time_unix_nano: int | float | str = 0
-    as_double: float | str | None = None
-    as_int: int | float | str | None = None
-    attributes: list[KeyValue] = []
-
-
-class _Numbers(Struct, rename="camel", gc=False):
-    data_points: list[_Point] = []
-
-
-class _Anything(Struct, gc=False):
-    """Any object, unread."""
-
-
-class _Others(Struct, rename="camel", gc=False):
-    data_points: list[_Anything] = []
-
-
-class _MetricOf(Struct, rename="camel", gc=False):
-    name: str = ""
-    gauge: _Numbers | None = None
-    sum: _Numbers | None = None
-    histogram: _Others | None = None
-    exponential_histogram: _Others | None = None
-    summary: _Others | None = None
-
-
-class _Scoped(Struct, rename="camel", gc=False):
-    metrics: list[_MetricOf] = []
-
-
-class _Resources(Struct, rename="camel", gc=False):
-    resource: Resource = Resource()
-    scope_metrics: list[_Scoped] = []
-
-
-class _Request(Struct, rename="camel", gc=False):
-    resource_metrics: list[_Resources] | None = None
-
-
-def _json(body: bytes, limits: Limits) -> Iterator[_Metric]:
-    text = body.removeprefix(b"\xef\xbb\xbf")
-    if not text.strip(b" \t\r\n"):
-        return
-    wire.prescan_json(text, limits)
-    try:
-        tree = jsontext.parse(text)
-        if isinstance(tree, dict) and "resourceMetrics" not in tree:
-            for signal, key in mistakes.KEYS.items():
-                if key in tree:
-                    raise mistakes.mistaken(signal, "metrics")
-        request = msgspec.convert(tree, _Request)
-        for of in request.resource_metrics or ():
-            resource = otlp_json.attributes(of.resource.attributes)
-            for metric in (metric for scoped in of.scope_metrics for metric in scoped.metrics):
-                numbers = metric.gauge or metric.sum
-                others = metric.histogram or metric.exponential_histogram or metric.summary
-                count = len((numbers or others or _Others()).data_points)
-                yield resource, _normalised(metric.name), count, _numbers(numbers)
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, f"not an OTLP/JSON metrics request: {jsontext.reason(error)}") from None
-
-
-def _numbers(numbers: _Numbers | None) -> Callable[[], Iterator[_Sample]]:
-    def samples() -> Iterator[_Sample]:
-        for point in numbers.data_points if numbers else ():
-            value = point.as_double if point.as_int is None else point.as_int
-            said = otlp_json.attributes(point.attributes)
-            yield int(point.time_unix_nano), math.nan if value is None else float(value), said
-
-    return samples

@@ -124,7 +124,7 @@ class Agent:
                 onset_interval=shift.onset_interval,
             )
         number = self.watch.number - 1
-        what = f"{self.name}/{number}/resolved/{variable}"
+        what = f"{self.name}/{self.last_run}/accepted/{variable}"
         return Happening(
             what, "resolved", self.name, self.last_run, number, self.pace.last_ns, (shift,), alarm.id
         )
@@ -160,7 +160,7 @@ class Agent:
         found: list[Happening] = []
         for event in events:
             shifts = tuple(self._shift(evidence, ids, starts) for evidence in event.variables)
-            what = f"{self.name}/{event.number}/{event.kind}"
+            what = f"{self.name}/{event.run_id}/{event.kind}"
             if any(earlier.id == what for earlier in found):  # two alarms are over with one run
                 what = f"{what}/{shifts[0].variable}"
             over = self.alarms.pop(shifts[0].variable, None) if event.kind == "resolved" else None

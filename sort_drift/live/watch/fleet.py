@@ -16,12 +16,13 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from sort_drift import regimes
 from sort_drift.live.board import AgentState, Happening
 from sort_drift.live.settings import Watching
 from sort_drift.live.watch import rows, show, state
 from sort_drift.live.watch.agent import Agent, Plan
 from sort_drift.live.watch.baseline import Baseline
-from sort_drift.live.watch.rows import Row
+from sort_drift.live.watch.rows import ORDER, Row
 from sort_drift.model import GEOMETRY_VERSION, Population, Variable
 from sort_drift.monitor import Settings, Watch
 from sort_drift.monitor.feed import REGIMES, watched
@@ -31,11 +32,11 @@ VERSION = 1
 """Of the state."""
 
 CAPACITY = 400
-"""Values kept of a variable in a stratum: 200 are enough (monitor-results.md); 1,000 took 1 GB with 20 agents
-of 150 strata."""
+"""Values kept of a variable in a stratum: 20 MB an agent with six variables in 150 strata, where 1,000 would
+take 51; 200 are enough (monitor-results.md)."""
 
 REMEMBERED = 500_000
-"""Runs known to have been observed, the last ones: 45 MB."""
+"""Runs known to have been observed, the last ones: 49 MB."""
 
 _DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, msgspec.MsgspecError)
 """What a state that is not one raises."""
@@ -106,6 +107,26 @@ class Fleet:
                 except Exception as error:  # noqa: BLE001 one run that cannot be judged stops nobody
                     self._mark(row.run_id, error)
         return happenings
+
+    def placed(self, table: pl.DataFrame) -> pl.DataFrame:
+        """Return a run table, for people, with ``load_name`` and ``order_surprise`` as the monitors see them.
+
+        Both are null while an agent learns.
+        """
+        found = list(map(self._placed, rows.read(table, ())))
+        return table.with_columns(
+            pl.Series("load_name", [name for name, _ in found], dtype=pl.String),
+            pl.Series(ORDER, [surprise for _, surprise in found], dtype=pl.Float64),
+        )
+
+    def _placed(self, row: Row) -> tuple[str | None, float | None]:
+        agent = self.watches.get(row.name)
+        if agent is None or agent.footing is None:
+            return None, None
+        footing = agent.footing
+        return regimes.load_name(footing.load(row), footing.cuts), footing.surprise(
+            row.tools, footing.task(row)
+        )
 
     def seen(self, run_ids: Iterable[str]) -> None:
         """Leave these runs out when they come."""

@@ -1,4 +1,4 @@
-"""OpenTelemetry's Python exporters (HTTP with protobuf, gRPC; plain and gzip) and the SDK of this repository."""
+"""OpenTelemetry's Python exporters (HTTP with protobuf, gRPC; plain and gzip), and this repository's SDK."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import grpc
 import polars as pl
@@ -38,13 +38,6 @@ VALUES: Mapping[str, Any] = {
     "app.said": 'tab\there, "quotes", \\ and 工具 🛠 é',
     "app.empty": "",
 }
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Run one service for all exporters."""
-    with running(tmp_path_factory.mktemp("python") / "store") as running_:
-        yield running_
 
 
 def exporter(service: Service, form: str) -> SpanExporter:
@@ -95,33 +88,6 @@ def agents(name: str, *exporters: SpanExporter) -> None:
     provider.shutdown()
 
 
-@pytest.mark.fault(1, 14, 18)
-@pytest.mark.parametrize("form", FORMS)
-def test_every_span_and_attribute_arrives_once(service: Service, form: str) -> None:
-    """What the SDK made is in the store as it was, to the last bit of each number; and its runs are listed."""
-    memory = InMemorySpanExporter()
-    agents(form, Checked(exporter(service, form)), memory)
-    sent = {f"{span.context.span_id:016x}": span for span in memory.get_finished_spans() if span.context}
-    traces = sorted({f"{span.context.trace_id:032x}" for span in sent.values() if span.context})
-    found = service.spans_of(traces, len(sent))
-    assert sorted(found["span_id"]) == sorted(sent)
-    for row in found.iter_rows(named=True):
-        span = sent[row["span_id"]]
-        said = dict(span.attributes or {})
-        assert (row["name"], row["start_ns"], row["end_ns"]) == (span.name, span.start_time, span.end_time)
-        assert row["parent_id"] == (f"{span.parent.span_id:016x}" if span.parent else None)
-        assert (row["links"] or []) == ([f"{7:032x}:{9:016x}"] if span.links else [])
-        assert json.loads(row["resource"])["app.zone"] == "Zürich 工"
-        wanted = {name: v for name, v in VALUES.items() if name in said}
-        assert repr(json.loads(row["attributes"] or "{}")) == repr(wanted)
-        assert row["error_type"] == ("TypeError" if span.events else None)
-        assert row["in_tokens"] == said.get("gen_ai.usage.input_tokens")
-    runs = [run for run in service.runs(3) if run["agent"] == form]
-    assert sorted(trace for run in runs for trace in run["trace_ids"]) == traces
-    assert {run["instrumentor"] for run in runs} == {"interop-python 1.2.3"}
-    assert sorted(run["tool_errors"] for run in runs) == [0, 0, 1]
-
-
 AGENT = """
 import sort_drift_sdk as sd
 
@@ -141,23 +107,79 @@ for task in ("t1", "t2"):
                 pass
         run.outcome(correct=task == "t1")
 """
+OWN_SPANS = 2 * (3 + 1)  # of each run two tools, the run itself, and where it began
 
 
-def test_the_sdk_of_this_repository(service: Service) -> None:
-    """Two lines in the agent and one variable: its runs are listed with task, outcome, budget and tools."""
+def own_sdk(url: str) -> None:
+    """Run an agent whose only settings are two lines and a variable."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("OTEL_", "SORT_DRIFT_"))}
-    clean["OTEL_EXPORTER_OTLP_ENDPOINT"] = service.http_url
+    clean["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
     done = subprocess.run(
         [sys.executable, "-c", AGENT], capture_output=True, text=True, check=True, timeout=60, env=clean
     )
     assert done.stderr == ""
 
-    def stored() -> pl.DataFrame:
-        found = service.spans()
-        return found.filter(pl.col("service") == "own-sdk") if found.width else found
 
-    runs = [run for run in service.runs(2) if run["regime"]["service"] == "own-sdk"]
-    assert stored().height == stored()["span_id"].n_unique() == 2 * 3 + 2  # and where each run began
+class Interop(NamedTuple):
+    """What was sent by each exporter; and what a store then holds and lists."""
+
+    sent: Mapping[str, Sequence[ReadableSpan]]
+    spans: pl.DataFrame
+    runs: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def interop(tmp_path_factory: pytest.TempPathFactory) -> Interop:
+    """Run every exporter, and an agent with the SDK, against one service."""
+    sent = {}
+    with running(tmp_path_factory.mktemp("python") / "store") as service:
+        for form in FORMS:
+            memory = InMemorySpanExporter()
+            agents(form, Checked(exporter(service, form)), memory)
+            sent[form] = memory.get_finished_spans()
+        own_sdk(service.http_url)
+        count = sum(map(len, sent.values())) + OWN_SPANS
+        found = service.all_spans(count)
+        return Interop(sent, found, service.runs(found["trace_id"].unique()))
+
+
+@pytest.mark.fault(1, 14, 18)
+@pytest.mark.parametrize("form", FORMS)
+def test_every_span_and_attribute_arrives_once(interop: Interop, form: str) -> None:
+    """What the SDK made is in the store as it was, to the last bit of each number."""
+    sent = {f"{span.context.span_id:016x}": span for span in interop.sent[form] if span.context}
+    found = interop.spans.filter(pl.col("service") == form)
+    assert sorted(found["span_id"]) == sorted(sent)
+    for row in found.iter_rows(named=True):
+        span = sent[row["span_id"]]
+        said = dict(span.attributes or {})
+        assert span.context
+        assert row["trace_id"] == f"{span.context.trace_id:032x}"
+        assert (row["name"], row["start_ns"], row["end_ns"]) == (span.name, span.start_time, span.end_time)
+        assert row["parent_id"] == (f"{span.parent.span_id:016x}" if span.parent else None)
+        assert (row["links"] or []) == ([f"{7:032x}:{9:016x}"] if span.links else [])
+        assert json.loads(row["resource"])["app.zone"] == "Zürich 工"
+        wanted = {name: v for name, v in VALUES.items() if name in said}
+        assert repr(json.loads(row["attributes"] or "{}")) == repr(wanted)
+        assert row["error_type"] == ("TypeError" if span.events else None)
+        assert row["in_tokens"] == said.get("gen_ai.usage.input_tokens")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_its_runs_are_listed_once(interop: Interop, form: str) -> None:
+    """``sort-drift runs STORE --json`` has each run, with its instrumentor, tools and failures."""
+    runs = [run for run in interop.runs if run["agent"] == form]
+    traces = {f"{span.context.trace_id:032x}" for span in interop.sent[form] if span.context}
+    assert sorted(trace for run in runs for trace in run["trace_ids"]) == sorted(traces)
+    assert {run["instrumentor"] for run in runs} == {"interop-python 1.2.3"}
+    assert sorted(run["tool_errors"] for run in runs) == [0, 0, 1]
+
+
+def test_the_sdk_of_this_repository(interop: Interop) -> None:
+    """Two lines in the agent: its runs are listed with task, outcome, budget and tools."""
+    stored = interop.spans.filter(pl.col("service") == "own-sdk")
+    assert stored.height == stored["span_id"].n_unique() == OWN_SPANS
+    runs = [run for run in interop.runs if run["regime"]["service"] == "own-sdk"]
     assert [(run["task"], run["outcome"]) for run in runs] == [("t1", 1.0), ("t2", 0.0)]
     assert [(run["tools"], run["tool_errors"]) for run in runs] == [(["look", "look"], 1)] * 2
     assert {run["values"]["budget_used"]["why_null"] for run in runs} == {None}

@@ -55,7 +55,7 @@ def written(value: Any) -> str:
 
 @contextmanager
 def paging(folder: Path) -> Iterator[tuple[str, Server]]:
-    """Run Alertmanager with the routes of the example, and what it calls; times and the address are others."""
+    """Run Alertmanager with the routes of the example, and what it calls; only times and address differ."""
     with sink(Answer()) as woken:
         config = read("alertmanager.yml")
         config["route"] |= {"group_wait": "0s", "group_interval": "1s"}
@@ -196,9 +196,11 @@ def test_an_alarm_straight_to_alertmanager(tmp_path: Path) -> None:
 
 
 @contextmanager
-def _sending(hook: Webhook, board: Board, folder: Path, past: Any = ()) -> Iterator[Webhooks]:
+def _sending(
+    hook: Webhook, board: Board, folder: Path, past: Any = (), page: str = "http://127.0.0.1:8321"
+) -> Iterator[Webhooks]:
     pace = Pace(first_s=0.05, most_s=0.2, again_s=0.5, lease_s=4)
-    made = Webhooks([hook], (), board, "http://127.0.0.1:8321", folder / "webhooks.json", pace=pace)
+    made = Webhooks([hook], (), board, page, folder / "webhooks.json", pace=pace)
     made.start(past)
     try:
         yield made
@@ -213,7 +215,8 @@ def test_an_alertmanager_that_is_down_for_a_while(tmp_path: Path) -> None:
     port = free_port()
     first, second = alarm(number=1), alarm(shift("busy_time"), number=2)
     over = resolved(first)
-    with _sending(Webhook(f"http://127.0.0.1:{port}", "alertmanager"), board, tmp_path) as hooks:
+    hook = Webhook(f"http://127.0.0.1:{port}", "alertmanager")
+    with _sending(hook, board, tmp_path, page="") as hooks:  # --page off: alerts without a link
         hooks.send(first)
         hooks.send(over)
         hooks.send(second)

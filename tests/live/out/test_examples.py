@@ -46,7 +46,10 @@ def test_the_configuration_is_taken_with_everything_switched_on(tmp_path: Path) 
     assert not re.search(r"^#\s?\w+ = ", text, re.MULTILINE)
     found = config.load(tmp_path, file=file, given={})
     assert (found.token, found.baseline) == ("secret", tmp_path / "baseline.parquet")
-    assert [(hook.form, bool(hook.token)) for hook in found.webhooks] == [("alertmanager", False), ("generic", True)]
+    assert [(hook.form, bool(hook.token)) for hook in found.webhooks] == [
+        ("alertmanager", False),
+        ("generic", True),
+    ]
     check(found.webhooks, found.webhook_hosts)
 
 
@@ -64,7 +67,10 @@ def test_the_collector_fans_out_to_where_the_service_listens() -> None:
         assert pipeline["exporters"] == [f"otlp_http/{name.partition('/')[2]}"]
     assert {name.partition("/")[0] for name in pipelines} == {"traces", "logs", "metrics"}
     assert len(pipelines) == 6
-    assert collector["processors"]["batch"]["send_batch_max_size"] <= config.load(Path("x"), file=None, given={}).limits.spans
+    assert (
+        collector["processors"]["batch"]["send_batch_max_size"]
+        <= config.load(Path("x"), file=None, given={}).limits.spans
+    )
 
 
 def test_prometheus_scrapes_the_page(tmp_path: Path) -> None:
@@ -132,7 +138,9 @@ def test_every_metric_is_in_the_docs() -> None:
     from tests.live.out.fleets import agent, alarm, running, state
 
     board = running(agent("a", state(opened=alarm()), learning=3))
-    names = re.findall(r"^# TYPE (sort_drift_\w+) ", metrics.render(board, store=ROOT)[0].decode(), re.MULTILINE)
+    names = re.findall(
+        r"^# TYPE (sort_drift_\w+) ", metrics.render(board, store=ROOT)[0].decode(), re.MULTILINE
+    )
     assert len(names) > 40
     for name in names:
         assert f"`{name}`" in ALERTS, name

@@ -19,7 +19,7 @@ from tests.live.out.programs import free_port, until
 from tests.loopback import Answer, serving
 
 SECRETS = ("ada@example.com", "sk-live-4242424242424242", "4111 1111 1111 1111", "hook-t0ken", "s3cret-path")
-ADDRESS = re.compile(r"[\w.]+@[\w.]+|\bsk-|\b(?:\d[ -]?){13,16}\b")
+ADDRESS = re.compile(r"[\w.]+@[\w.]+|\bsk-|(?<![\d.])(?:\d[ -]?){13,16}\b")
 
 
 @pytest.mark.fault(73)
@@ -41,7 +41,7 @@ def test_nothing_that_leaves_has_content(tmp_path: Path) -> None:
         board.show(runs=runs, events=events.append([opened, resolved(opened)]))
         for happening in events.read():
             hooks.send(happening)
-        until(lambda: len(server.requests) >= 5)
+        until(lambda: hooks.waiting() == 2)  # of the hook that nobody answers
         until(hooks.problems)
         time.sleep(0.1)
         said = hooks.problems()
@@ -53,7 +53,7 @@ def test_nothing_that_leaves_has_content(tmp_path: Path) -> None:
         *(line.encode() for line in said),
         repr(form).encode(),
     ]
-    assert len(out) > 9
+    assert len(out) >= 9
     for piece in out[:-1]:
         for secret in SECRETS:
             assert secret.encode() not in piece
@@ -73,7 +73,16 @@ def test_every_text_that_leaves_is_a_name_an_id_or_ours(tmp_path: Path) -> None:
         hooks.stop()
     Events(tmp_path / "events.jsonl").append([opened])
     line = json.loads((tmp_path / "events.jsonl").read_bytes())
-    names = {AGENT, opened.id, opened.run_id, "retry_depth", "re-attempts", "run-0180", "run-0171", "run-0186"}
+    names = {
+        AGENT,
+        opened.id,
+        opened.run_id,
+        "retry_depth",
+        "re-attempts",
+        "run-0180",
+        "run-0171",
+        "run-0186",
+    }
     assert set(_texts(line)) - names == {"alarm", ""}
     body = json.loads(server.requests[0][2])
     for one in body["alerts"]:

@@ -7,6 +7,7 @@ import shlex
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from urllib.parse import unquote
 
 import polars as pl
 import pytest
@@ -134,6 +135,24 @@ def test_a_minor_change_is_no_alarm() -> None:
     assert "smaller than its tolerance: no alarm" in words(board, minor)
 
 
+@pytest.mark.fault(66)
+@pytest.mark.parametrize("name", ["a\u202eb\x1b[2J", "x" * 500, "'; rm -rf ~ #", "$(id) `id`"])
+def test_a_command_to_copy_is_whole_or_general(name: str) -> None:
+    """Names in a command are one quoted word; AGENT stands for those that a page would cut or escape."""
+    board = boards.hostile(name)
+    html = alarm(seen(board), {"id": board.events[0].id}).main
+    lines = [
+        unescape(part.partition("</pre>")[0]) for part in html.split('class="pre code" tabindex="0">')[1:]
+    ]
+    assert len(lines) == 2
+    for line in lines:
+        program, verb, *rest = shlex.split(line)
+        assert program == "sort-drift"
+        assert verb in ("compare", "live")
+        assert len(rest) in (4, 5), rest
+        assert "AGENT" in line or name in rest[-2] or name in unquote(rest[0])
+
+
 def test_an_event_of_another_id_is_not_there() -> None:
     """Ids and their keys are found, nothing else."""
     view = seen(boards.board((PLANNER,)))
@@ -150,10 +169,14 @@ def test_the_command_names_both_sides(tmp_path: Path) -> None:
     runs = pipeline.population(str(folder)).runs.sort("start_ns")
     onset = runs["start_ns"][20]
     agent = f"{runs['service'][0]}/{runs['agent'][0]}"
-    view = seen(boards.board((PLANNER,)), replace(boards.SETTINGS, store=folder))
+    board = Board()
+    board.show(runs=runs)
+    view = seen(board, replace(boards.SETTINGS, store=folder))
     iso = pl.Series([onset]).cast(pl.Datetime("ns")).dt.strftime("%Y-%m-%dT%H:%M:%S")[0]
     program, verb, before, after, *rest = shlex.split(command(view, agent, iso))
     assert (program, verb, rest) == ("sort-drift", "compare", ["--by", "load"])
+    slashed = boards.board((replace(PLANNER, service="team/shop"),))
+    assert "service=team%2Fshop&agent=planner&" in command(seen(slashed), "team/shop/planner", iso)
     sides = [pipeline.population(side).runs for side in (before, after)]
     assert sum(side.height for side in sides) == runs.height
     assert max(sides[0]["start_ns"].to_list()) < min(sides[1]["start_ns"].to_list())

@@ -68,6 +68,19 @@ def test_what_no_run_shows_is_not_zero() -> None:
     assert "not watched" in said
 
 
+def test_what_is_being_learnt_is_not_called_missing() -> None:
+    """While an agent learns, what has no value yet for no other reason says so, and nothing is compared."""
+    board = boards.board(boards.FLEET[2:3])
+    agent = board.agents[0]
+    bare = [replace(v, usual=None, missing="") for v in agent.variables]
+    board.show(agents=[replace(agent, variables=tuple(bare))])
+    said = words(overview(seen(board), {}))
+    assert "not yet once the agent is learnt" in said
+    assert "not observable" not in said
+    assert "nothing to compare with yet: 1 agent learning" in said
+    assert said.count("nothing to compare with") == 1
+
+
 @pytest.mark.parametrize(
     ("health_", "said"),
     [

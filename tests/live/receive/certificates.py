@@ -39,18 +39,14 @@ def _sign(folder: Path, name: str, authority: str, names: Path) -> None:
     (work / "serial").write_text("01")
     config = work / "config"
     config.write_text(
-        f"[ca]\ndefault_ca=x\n[x]\ndatabase={work / 'index'}\nserial={work / 'serial'}\nnew_certs_dir={work}\n"
-        "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
+        f"[ca]\ndefault_ca=x\n[x]\ndatabase={work / 'index'}\nserial={work / 'serial'}\n"
+        f"new_certs_dir={work}\ndefault_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
     )
-    dates = (
-        ("20200101000000Z", "20200102000000Z")
-        if name == "expired"
-        else ("20200101000000Z", "20991231000000Z")
-    )
+    end = "20200102000000Z" if name == "expired" else "20991231000000Z"
     _openssl(
         *("ca", "-batch", "-notext", "-config", config, "-extfile", names),
         *("-cert", folder / f"{authority}.pem", "-keyfile", folder / f"{authority}.key"),
-        *("-startdate", dates[0], "-enddate", dates[1]),
+        *("-startdate", "20200101000000Z", "-enddate", end),
         *("-in", folder / f"{name}.csr", "-out", folder / f"{name}.pem"),
     )
 

@@ -1,4 +1,4 @@
-"""A receiver that listens on loopback, with the real committer behind it; and the requests that tests send."""
+"""A receiver that listens on loopback, the real committer behind it, and the requests that tests send."""
 
 from __future__ import annotations
 
@@ -176,6 +176,25 @@ def request(*spans: Span | bytes) -> bytes:
     """Return a protobuf request of these spans, all in one scope."""
     rows = [one if isinstance(one, bytes) else one.SerializeToString() for one in spans]
     return proto_field(1, proto_field(2, b"".join(proto_field(2, row) for row in rows)))
+
+
+@contextmanager
+def growth() -> Iterator[list[int]]:
+    """Measure how much memory of the machine this process takes at most, beyond what it has now [MiB]."""
+    status, peak = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+    def now(name: str) -> int:
+        return next(int(row.split()[1]) for row in status.read_text().splitlines() if row.startswith(name))
+
+    found: list[int] = []
+    if not peak.exists():
+        yield found
+        found.append(0)
+        return
+    peak.write_text("5")  # the peak is what there is now
+    before = now("VmRSS")
+    yield found
+    found.append((now("VmHWM") - before) >> 10)
 
 
 def packed(body: bytes) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from google.protobuf import json_format
 from google.rpc.error_details_pb2 import BadRequest, RetryInfo
@@ -15,7 +17,7 @@ from sort_drift.live.receive.terms import Answer, Refused
 
 assert BadRequest.DESCRIPTOR, RetryInfo.DESCRIPTOR  # json_format finds them once they are imported
 
-RESPONSES = {
+RESPONSES: dict[Any, Any] = {
     "traces": ExportTraceServiceResponse,
     "logs": ExportLogsServiceResponse,
     "metrics": ExportMetricsServiceResponse,

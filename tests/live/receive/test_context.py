@@ -29,14 +29,27 @@ def sent(
     """Return a metrics request of gauges with one data point each."""
     out = ExportMetricsServiceRequest()
     of = out.resource_metrics.add()
-    for key, value in (resource or {}).items():
-        of.resource.attributes.add(key=key).value.string_value = value
+    for key, said in (resource or {}).items():
+        of.resource.attributes.add(key=key).value.string_value = said
     scoped = of.scope_metrics.add()
     for name, value in metrics:
         point = scoped.metrics.add(name=name).gauge.data_points.add(time_unix_nano=at, as_double=value)
-        for key, label in labels.items():
-            point.attributes.add(key=key.replace("__", ".")).value.string_value = label
+        for label, text in labels.items():
+            point.attributes.add(key=label.replace("__", ".")).value.string_value = text
     return out.SerializeToString()
+
+
+MUCH = json.dumps(
+    {
+        "resourceMetrics": [
+            {
+                "scopeMetrics": [
+                    {"metrics": [{"name": "tgi_queue_size", "sum": {"dataPoints": [{"asDouble": "much"}]}}]}
+                ]
+            }
+        ]
+    }
+)
 
 
 def frame(*rows: dict[str, Any]) -> pl.DataFrame:
@@ -140,8 +153,9 @@ def test_both_encodings_read_alike():
         (b"\xff\xff", "protobuf", "not an OTLP"),
         (request(span()), "protobuf", "this is a traces payload, sent to the metrics endpoint"),
         (b'{"resourceSpans": []}', "json", "this is a traces payload"),
-        (b'{"resourceMetrics": [7]}', "json", "not an OTLP/JSON"),
-        (b'{"resourceMetrics"', "json", "not an OTLP/JSON"),
+        (b'{"resourceMetrics": [7]}', "json", "not an OTLP"),
+        (b'{"resourceMetrics"', "json", "not an OTLP"),
+        (MUCH.encode(), "json", "could not convert"),
         (b"[" * 100_000, "json", "nested too deeply"),
     ],
 )
@@ -333,7 +347,7 @@ def service(tmp_path_factory):
 
 
 def test_metrics_are_answered_with_a_warning_and_show_up_in_spans(service: Service):
-    """Through HTTP and the committer: 200, what is not used is rejected with a word, and the span has its load."""
+    """Through HTTP and the committer: what is not used is rejected with a word; the span has its load."""
     body = sent(("vllm:num_requests_running", 7), ("process.cpu.time", 1), instance="vllm:8000")
     reply = service.post(body, "/v1/metrics")
     assert reply.status == 200

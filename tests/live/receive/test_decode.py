@@ -179,6 +179,20 @@ def test_64_bit_integers_keep_every_digit(value):
     assert row[9] == {"n": int(value)}
 
 
+@pytest.mark.fault(14)
+@pytest.mark.parametrize(
+    "text", ["1e999", "Infinity", "NaN", "-1e400", '"1e5"', "1.5", '"' + "9" * 5_000 + '"']
+)
+@pytest.mark.parametrize("place", ["startTimeUnixNano", "intValue"])
+def test_numbers_that_are_no_integers_cost_their_span(text, place):
+    """Infinite, fractions, words, five thousand digits; the other span is stored."""
+    value = attribute("n", intValue="@")
+    one = exports.span(startTimeUnixNano="@") if place != "intValue" else exports.span(attributes=[value])
+    body = json.dumps(exports.request(exports.span(), one)).replace('"@"', text).encode()
+    decoded = read(body)
+    assert (decoded.spans, decoded.rejected) == (1, 1)
+
+
 @pytest.mark.fault(15)
 @pytest.mark.parametrize(
     ("fields", "says"),
@@ -423,7 +437,7 @@ def test_marks_that_break_or_turn_text_are_replaced(encoding):
     ],
 )
 def test_impossible_times_are_missing(start, end, times):
-    """Times of 0, over 63 bits, or in the wrong order: no duration is negative; a skewed clock is believed."""
+    """Times of 0, over 63 bits, in the wrong order: no duration is negative; a skewed clock is believed."""
     (row,) = rows(read(request(span(start_time_unix_nano=start, end_time_unix_nano=end)), "protobuf"))
     assert (row[5], row[6]) == times
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from opentelemetry.exporter.otlp.proto.common._internal import trace_encoder
+from opentelemetry.exporter.otlp.proto.common import trace_encoder
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
@@ -106,7 +106,7 @@ def test_an_exporter_without_the_token_is_told_so(service: Service, caplog):
         pass
     assert exporter.export(memory.get_finished_spans()) is SpanExportResult.FAILURE
     assert "401" in caplog.text
-    exporter.shutdown()
+    exporter.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_an_exporter_comes_again_after_503(service: Service):
@@ -126,5 +126,5 @@ def test_an_exporter_comes_again_after_503(service: Service):
         assert exporter.export(memory.get_finished_spans()) is SpanExportResult.SUCCESS
     finally:
         service.intake.draining = False
-        exporter.shutdown()
+        exporter.shutdown()  # type: ignore[no-untyped-call]
     assert service.frame.filter(service="again").height == 1

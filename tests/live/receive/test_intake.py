@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,7 @@ class Shelf:
     def __init__(self, outcome: Any = None) -> None:
         self.taken: list[Decoded] = []
         self.waiting: list[Future[Any]] = []
+        self.came = threading.Event()
         self._outcome = outcome
 
     def submit(self, decoded: Decoded) -> Future[Any]:
@@ -37,6 +39,7 @@ class Shelf:
             future.set_exception(self._outcome)
         elif self._outcome == "later":
             self.waiting.append(future)
+            self.came.set()
         else:
             future.set_result(self._outcome or _Receipt())
         return future
@@ -97,8 +100,7 @@ def test_bytes_in_flight_are_bounded_and_given_back():
 
     async def both() -> list[Any]:
         first = asyncio.ensure_future(intake.take("traces", "protobuf", body))
-        while not shelf.waiting:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(shelf.came.wait, 10)
         assert intake.admission.bytes == len(body)
         with pytest.raises(Refused) as caught:
             await intake.take("traces", "protobuf", body)
@@ -190,8 +192,7 @@ def test_a_client_that_hangs_up_does_not_cancel_the_journal():
 
     async def gone() -> None:
         task = asyncio.ensure_future(intake.take("traces", "protobuf", request(span())))
-        while not shelf.waiting:
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(shelf.came.wait, 10)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

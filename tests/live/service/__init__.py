@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,30 +81,29 @@ class Service:
             return pl.DataFrame()
         return pl.concat(frames) if frames else pl.DataFrame()
 
-    def spans_of(self, traces: Sequence[str], count: int) -> pl.DataFrame:
-        """Return the spans of some traces, once there are ``count`` of them (or, in the end, as they are)."""
+    def all_spans(self, count: int) -> pl.DataFrame:
+        """Return every span, once there are ``count``."""
 
         def look() -> list[pl.DataFrame]:
             found = self.spans()
-            found = found.filter(pl.col("trace_id").is_in(traces)) if found.width else found
             return [found] if found.height >= count else []
 
         found = until(look)
-        assert found, f"{count} spans were sent, {self.spans().height} of all are there\n{self.said}"
+        assert found, f"{count} spans were sent, {self.spans().height} are there\n{self.said}"
         return found[0]
 
-    def runs(self, count: int = 0) -> list[dict[str, Any]]:
-        """Return what ``sort-drift runs STORE --json`` lists, once there are ``count`` runs in the store."""
-        until(lambda: self._measured() >= count)
+    def runs(self, traces: Iterable[str] = ()) -> list[dict[str, Any]]:
+        """Return what ``sort-drift runs STORE --json`` lists, once the runs of ``traces`` are there."""
+        until(lambda: set(traces) <= self._measured())
         done = command("runs", str(self.store), "--json")
         assert done.returncode in {0, 3}, done.stderr
         return list(json.loads(done.stdout)["runs"]) if done.returncode == 0 else []
 
-    def _measured(self) -> int:
+    def _measured(self) -> set[str]:
         try:
-            return Store.open(self.store).runs().height
+            return set(Store.open(self.store).runs()["trace_ids"].explode())
         except SortDriftError:
-            return 0
+            return set()
 
 
 def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -131,12 +130,22 @@ def running(
 ) -> Iterator[Service]:
     """Run the service on free ports of loopback for a block; ``options`` are added to the command line.
 
-    ``settings`` is its [live] table, ``before`` a command that starts it (faketime). At the end it is stopped.
+    ``settings`` is its [live] table, ``before`` a command that starts it. It is stopped at the end.
     """
     store.parent.mkdir(parents=True, exist_ok=True)
     log = store.parent / f"{store.name}.log"
     config = configured(store.parent, settings)
-    line = [*before, sys.executable, "-m", "sort_drift", "live", "--store", str(store), "--config", str(config)]
+    line = [
+        *before,
+        sys.executable,
+        "-m",
+        "sort_drift",
+        "live",
+        "--store",
+        str(store),
+        "--config",
+        str(config),
+    ]
     with log.open("ab") as out:
         process = subprocess.Popen(
             [*line, *ANYWHERE, *options],

@@ -62,7 +62,7 @@ def test_what_nobody_sees_any_more_goes(tmp_path):
 
 
 def test_a_newer_version_in_a_large_segment_keeps_winning(tmp_path, monkeypatch):
-    """A segment that is not merged stands between two that are; its versions are the later or earlier ones."""
+    """A segment that is not merged stands between two that are; its versions are later, or earlier."""
     monkeypatch.setattr("sort_drift.store.compaction._SMALL", 3)
     same = {"trace_id": "a", "span_id": "1", "start_ns": NOON, "end_ns": NOON + 9}
     fill = [{"trace_id": "x", "span_id": str(i), "start_ns": NOON} for i in range(5)]

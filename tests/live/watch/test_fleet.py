@@ -50,7 +50,7 @@ def test_an_alarm_says_when_and_how_much_and_its_end_names_it() -> None:
     events = watched.observe(table(700, shift=1.5, at=400))
     assert kinds(events) == ["alarm"]
     alarm = events[0]
-    assert alarm.id == f"shop/coder/{alarm.number}/alarm"
+    assert alarm.id == f"shop/coder/coder-{alarm.number}/alarm"
     assert (alarm.agent, alarm.run_id) == ("shop/coder", f"coder-{alarm.number}")
     assert 400 <= alarm.number < 460
     assert alarm.at_ns == NOON + alarm.number * 60 * SECOND
@@ -69,7 +69,7 @@ def test_an_alarm_says_when_and_how_much_and_its_end_names_it() -> None:
     events = watched.observe(table(400, seed=2, first=700))
     assert kinds(events) == ["resolved"]
     assert events[0].resolves == alarm.id
-    assert events[0].id == f"shop/coder/{events[0].number}/resolved"
+    assert events[0].id == f"shop/coder/coder-{events[0].number}/resolved"
     assert watched.open == ()
     assert one(watched).variables[0].alarm is None
 
@@ -189,7 +189,7 @@ def test_a_change_is_accepted() -> None:
     over = watched.accept("shop/coder", "retry_depth")
     assert (over.kind, over.resolves, over.number) == ("resolved", alarm.id, 599)
     assert (over.run_id, over.at_ns) == ("coder-599", NOON + 599 * 60 * SECOND)
-    assert over.id == "shop/coder/599/resolved/retry_depth"
+    assert over.id == "shop/coder/coder-599/resolved/retry_depth"
     then, now = alarm.shifts[0], over.shifts[0]
     assert (now.onset_run, now.onset_ns, now.onset_interval) == (
         then.onset_run,
@@ -230,8 +230,8 @@ def test_two_variables_that_are_over_with_one_run_have_two_ids() -> None:
     (row,) = rows.read(table(600)[-1:], NAMES)
     found = agent._happenings(events, row)
     assert [happening.id for happening in found] == [
-        "shop/coder/599/resolved",
-        "shop/coder/599/resolved/busy_time",
+        "shop/coder/coder-599/resolved",
+        "shop/coder/coder-599/resolved/busy_time",
     ]
     assert [happening.resolves for happening in found] == [alarm.id, ""]
 

@@ -271,7 +271,7 @@
       cursor: { points: { size: 7 }, dataIdx: (u, series, at) => at },
       legend: { live: true },
       hooks: { drawClear: [bands], draw: [marks] },
-      axes: [{ ...axis, values: times }, { ...axis, size: 62, values: (u, ticks) => ticks.map(number) }],
+      axes: [{ ...axis, size: 34, values: times }, { ...axis, size: 62, values: (u, ticks) => ticks.map(number) }],
       series: [
         { label: "run", value: (u, t, s, at) => (t == null ? "-" : `${clock(t)}  ${data.ids[at]}  ${data.tasks[at]}`) },
         { label: data.unit || "value", paths: () => null, value: (u, v) => number(v),
