@@ -176,7 +176,13 @@ class Board:
         events: Iterable[Happening] = (),
         health: Health | None = None,
     ) -> None:
-        """Put new values on the board: ``runs`` in the place of the old ones, ``events`` beside them."""
+        """Put new values on the board: ``runs`` in the place of the old ones, ``events`` beside them.
+
+        Nobody is woken by a health that is as it was.
+        """
+        happened = tuple(events)
+        if runs is None and agents is None and not happened and health == self.health:
+            return
         with self._lock:
             if runs is not None:
                 self.runs = runs.tail(RUNS_SHOWN)
@@ -184,7 +190,7 @@ class Board:
                 self.agents = tuple(agents)
             if health is not None:
                 self.health = health
-            self._events.extend(events)
+            self._events.extend(happened)
             self.version += 1
             waiting, self._waiting = self._waiting, []
         for loop, event in waiting:

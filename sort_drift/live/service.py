@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
-from typing import Any
 
 import polars as pl
 from starlette.routing import Route
@@ -160,8 +159,9 @@ async def _serve(running: Running, settings: Settings, say: Say) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as stack:
-        await _listen(running, settings, say, stack)
+    listeners: list[servers.Listener] = []
+    try:
+        await _listen(running, settings, say, listeners)
         say("ready")
         while not stop.is_set() and not running.failed:
             try:
@@ -172,16 +172,18 @@ async def _serve(running: Running, settings: Settings, say: Say) -> int:
         health = running.board.health
         running.board.show(health=replace(health, state="failed" if running.failed else "draining"))
         say("stopping: storing what was acknowledged")
+    finally:
+        await asyncio.gather(*(listener.stop(settings.drain_s) for listener in listeners))
     return 0
 
 
-async def _listen(running: Running, settings: Settings, say: Say, stack: AsyncExitStack) -> None:
-    """Open the listeners; each is closed, and what is under way answered, when ``stack`` ends."""
+async def _listen(running: Running, settings: Settings, say: Say, listeners: list[servers.Listener]) -> None:
+    """Open the listeners, and put each into ``listeners`` as soon as it is open."""
 
-    async def opened(what: str, starting: Any, scheme: str) -> Address:
+    async def opened(what: str, starting: Awaitable[servers.Listener], scheme: str) -> Address:
         listener = await starting
-        stack.push_async_callback(listener.stop, settings.drain_s)
-        address: Address = replace(listener.address, port=listener.port)
+        listeners.append(listener)
+        address = replace(listener.address, port=listener.port)
         say(f"{what} on {scheme}{address}")
         return address
 

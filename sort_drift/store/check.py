@@ -126,7 +126,7 @@ def _damage(path: Path, line: manifest.Segment) -> tuple[Kind, str] | None:
     if not file.stat().st_size:
         return "empty", "it is empty"
     if not _ends(file):
-        return "cut", "it is cut short"
+        return "cut", "its end is missing: it was cut short, or added to"
     try:
         why = segments.foreign(path, [line.segment])
     except StoreError:

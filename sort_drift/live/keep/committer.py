@@ -201,7 +201,9 @@ class Committer(threading.Thread):
             if not self._redactor.keep_content:
                 self._board.count("redacted", int((frame["content"] == "full").sum()))
                 self._board.count("dropped_attributes", dropped(frame))
-        self.stored(sum(decoded.spans for decoded, _ in group) - (frame.height if frame is not None else 0))
+        unread = sum(decoded.spans for decoded, _ in group) - (frame.height if frame is not None else 0)
+        self.stored(unread)
+        self._board.count("rejected", unread - sum(r.rejected for r in receipts), "no vocabulary")
         for (_, done), receipt in zip(group, receipts, strict=True):
             done.set_result(receipt)
 

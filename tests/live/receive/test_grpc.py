@@ -262,7 +262,7 @@ def test_a_message_that_does_not_come_is_deadline_exceeded(service: Service, cha
     with pytest.raises(grpc.RpcError) as caught:
         call(nothing(), timeout=20)
     assert caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert 0.8 < time.monotonic() - began < 3
+    assert 0.8 < time.monotonic() - began < 5
     assert service.board.reasons()["refused", "slow"] >= 1
 
 

@@ -74,7 +74,7 @@ def test_a_head_that_does_not_end_is_408(service: Service):
             break
         sock.sendall(HEAD[at : at + 1])
     found = rest(sock)
-    assert 0.5 < time.monotonic() - began < 2
+    assert 0.5 < time.monotonic() - began < 5
     assert found.startswith(b"HTTP/1.1 408 ")
     assert b'{"code":4,"message":"the head of the request was not there in 0.6 s"}' in found
     gone(service)
@@ -88,7 +88,7 @@ def test_a_body_that_does_not_come_is_408(service: Service, framing):
     """With a Status, and the connection is closed."""
     began = time.monotonic()
     found = rest(connected(service, HEAD + framing))
-    assert 0.5 < time.monotonic() - began < 2
+    assert 0.5 < time.monotonic() - began < 5
     assert found.startswith(b"HTTP/1.1 408 ")
     assert b"connection: close" in found
     gone(service)
@@ -103,7 +103,7 @@ def test_the_second_request_of_a_connection_has_to_be_quick_too(service: Service
     began = time.monotonic()
     sock.sendall(b"POST /v1")
     assert rest(sock).startswith(b"HTTP/1.1 408 ")
-    assert 0.5 < time.monotonic() - began < 2
+    assert 0.5 < time.monotonic() - began < 5
     gone(service)
 
 
@@ -115,7 +115,7 @@ def test_a_refused_body_is_not_read_for_ever(service: Service):
     assert sock.recv(65_536).startswith(b"HTTP/1.1 413 ")
     began = time.monotonic()
     assert flooded(sock, b"x", pause_s=0.02) < 1_000
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     sock.close()
     sock = connected(service, head)
     assert flooded(sock, b"x" * 50_000) < 20_000_000  # most of it in the kernel's buffers
@@ -132,7 +132,7 @@ def test_an_idle_connection_is_kept_for_a_while_and_then_closed(service: Service
         time.sleep(0.3)
     began = time.monotonic()
     assert rest(sock) == b""
-    assert 0.5 < time.monotonic() - began < 2
+    assert 0.5 < time.monotonic() - began < 5
     assert rest(connected(service)) == b""
     gone(service)
 
@@ -252,7 +252,7 @@ def test_a_stop_lets_what_is_under_way_finish(tmp_path):
         time.sleep(0.2)
         threading.Timer(0.4, half.sendall, (BODY,)).start()
         began = time.monotonic()
-    assert 0.3 < time.monotonic() - began < 3
+    assert 0.3 < time.monotonic() - began < 5
     assert rest(half).startswith(b"HTTP/1.1 200 ")
     assert rest(idle) == b""
     assert service.frame.height == 1

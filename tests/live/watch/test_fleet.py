@@ -189,7 +189,7 @@ def test_a_change_is_accepted() -> None:
     over = watched.accept("shop/coder", "retry_depth")
     assert (over.kind, over.resolves, over.number) == ("resolved", alarm.id, 599)
     assert (over.run_id, over.at_ns) == ("coder-599", NOON + 599 * 60 * SECOND)
-    assert over.id == "shop/coder/coder-599/resolved/retry_depth"
+    assert over.id == "shop/coder/coder-599/accepted/retry_depth"
     then, now = alarm.shifts[0], over.shifts[0]
     assert (now.onset_run, now.onset_ns, now.onset_interval) == (
         then.onset_run,
