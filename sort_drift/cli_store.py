@@ -79,7 +79,8 @@ def repair(stores: Stores, *, json: Json = False) -> None:
     for path in stores:
         said = asdict(repairing.repair(path))
         with _writing(path) as writer:
-            done.append({**said, "store": path, "runs": _measure(writer)})
+            recovered = _recovered(writer)
+            done.append({**said, "store": path, "recovered": recovered, "runs": _measure(writer)})
     _print("repair", done, json)
 
 
@@ -98,9 +99,39 @@ def merge(into: Into, others: Others, *, json: Json = False) -> None:
 
 
 def _journals(store: Path) -> Iterable[Problem]:
-    """Return what is wrong with the journals of a live service."""
-    del store
-    return ()
+    """Yield what is wrong with the journals of a live service, and those that wait to be stored."""
+    from sort_drift.errors import StoreError
+    from sort_drift.live.keep import journal
+    from sort_drift.store.check import Problem
+
+    for path in journal.names(store / journal.FOLDER):
+        where = f"{journal.FOLDER}/{path.name}"
+        try:
+            found = journal.read(path)
+        except FileNotFoundError:  # it was stored meanwhile
+            continue
+        except StoreError as error:
+            yield Problem("journal", where, error.what, error.todo)
+            continue
+        if (
+            found.bad
+        ):  # a service that writes to it, or was killed, leaves a frame that was never acknowledged
+            todo = "The next start of the service, or store repair, keeps the frames before it"
+            yield Problem("journal", where, found.bad, todo, serious="cut" not in found.bad)
+        if found.payloads:
+            what = f"{len(found.payloads):,} frames are acknowledged and not in a segment yet"
+            yield Problem("journal", where, what, "A running service stores them", serious=False)
+    for path in sorted((store / journal.FOLDER).glob("*.bad-*")):
+        what = "set aside: a part of a journal that was no frame"
+        yield Problem("journal", f"{journal.FOLDER}/{path.name}", what, serious=False)
+
+
+def _recovered(writer: Writer) -> int:
+    """Store what the journals of a service that is gone hold; return the spans."""
+    from sort_drift.live.keep import startup
+
+    say = console.notes()
+    return startup.recover(writer, say)
 
 
 def _writing(path: Path) -> Any:

@@ -14,7 +14,7 @@ _CONTENT = (
     "input output inputs outputs prompt prompts completion completions message messages content contents"
     " argument arguments args kwargs parameters result results query text body instructions description"
     " definitions tools schema json_schema answer question request_parameters invocation_parameters"
-    " stacktrace documents document memory context data statement"
+    " stacktrace documents document memory context data statement explanation"
 )
 _WORDS = frozenset(_CONTENT.split())
 _SPLIT = re.compile(r"[._\-/]")

@@ -65,7 +65,8 @@ def repaired(done: Sequence[_Done], *, width: int = 110, color: bool = False) ->
     lines: list[str] = []
     for one in done:
         changes = [*one["quarantined"], *one["missing"], *one["restored"], *one["adopted"]]
-        what = "repaired" if changes or one["remeasured"] else "nothing to repair"
+        what = "repaired" if changes or one["remeasured"] or one["recovered"] else "nothing to repair"
+        what += f"; {numbers.plural(one['recovered'], 'span')} of journals stored" if one["recovered"] else ""
         lost = _listed((one["lost_spans"], "span"), (one["lost_runs"], "run row"))
         what += f"; lost: {lost}" if lost else ""
         what += f"; {numbers.plural(one['runs'], 'run')} measured again" if one["runs"] else ""

@@ -202,6 +202,8 @@ def _whole(lines: Sequence[Line], duplicates: int, inode: int) -> tuple[tuple[Li
 
 
 def _digest(lines: bytes, duplicates: int, inode: int) -> str:
+    if not inode:  # as it was before there was one
+        return sha256(b"%s%d" % (lines, duplicates)).hexdigest()
     return sha256(b"%s%d %d" % (lines, duplicates, inode)).hexdigest()
 
 

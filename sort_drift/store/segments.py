@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from io import BytesIO
@@ -134,6 +134,12 @@ def verify(store: Path, line: manifest.Segment, *, again: bool = False) -> None:
     if found != line.sha256:
         raise _changed(file, store)
     _VERIFIED.add((file, line.sha256))
+
+
+def forget(gone: Collection[Path]) -> None:
+    """Remember no more that files were checked: a service lives for months."""
+    if gone:
+        _VERIFIED.difference_update([known for known in _VERIFIED if known[0] in gone])
 
 
 def is_whole(store: Path, line: manifest.Segment) -> bool:

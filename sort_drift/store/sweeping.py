@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sort_drift.store import files, manifest
+from sort_drift.store import files, manifest, segments
 
 GRACE_S = 3600.0
 """The longest that one command reads: an hour is far beyond it."""
@@ -48,12 +48,15 @@ def sweep(store: Path, lines: Iterable[manifest.Line], grace_s: float = GRACE_S)
     Only the holder of the lock comes here. What cannot be removed stays for the next time.
     """
     limit, freed = time.time() - grace_s, 0
+    gone = []
     for file in list(orphans(store, lines)):
         with suppress(OSError):
             status = file.lstat()
             if status.st_mtime <= limit and ours(store, file) and not file.is_dir():
                 file.unlink()
                 freed += status.st_size
+                gone.append(file)
+    segments.forget(set(gone))
     for folder in (store / "spans").glob("date=*"):
         with suppress(OSError):  # it is not empty
             folder.rmdir()

@@ -50,11 +50,16 @@ class Writer:
     """Adds to a store, see ``writing``. Nothing counts before ``commit``; an error drops what came since."""
 
     def __init__(self, store: Store) -> None:
-        self.store = store
-        """As of the last commit."""
+        self._store, self._doubtful = store, False
+        self._path, self._format = store.path, store.format
         self._number = editing.highest(store.lines)
         self._end: int | None = None  # of the manifest, once this writer has written to it
         self._clear()
+
+    @property
+    def store(self) -> Store:
+        """As of the last commit; read again while a write, under way or failed, leaves doubt about it."""
+        return Store.open(self._path) if self._doubtful else self._store
 
     @property
     def number(self) -> int:
@@ -167,6 +172,9 @@ class Writer:
             duplicates = counting.duplicates(self.store, added)
             first = [] if LIVE.sha256 in self.store.sources or not added else [LIVE]
             self.add([*first, *added, line], duplicates)
+        except BaseException:
+            self.discard(self._segments)
+            raise
         finally:
             self._clear()
         number = files.segment_number(added[0].segment) if added else 0
@@ -185,34 +193,24 @@ class Writer:
         self.add([*lines, manifest.Measured(GEOMETRY_VERSION, covers)], 0)
         return sum(line.rows for line in lines)
 
-    def _show(self, lines: Iterable[manifest.Line]) -> None:
-        """Go on with a view that has these lines: reading the manifest again would grow with it."""
-        self.store = Store.showing(self.store.path, self.store.format, lines)
-
-    def _resume(self) -> None:
-        """See what counts after a write that failed: its last step, making a name durable, may have."""
-        self._end = None
-        with suppress(SortDriftError, OSError):
-            self.store = Store.open(self.store.path)
-
     def discard(self, lines: Iterable[manifest.Line | manifest.Segment]) -> None:
         """Remove segments that do not count: on a full disk each try would leave some behind."""
-        counted = {line.segment for line in self.store.of(manifest.Segment)}
-        for line in lines:
-            if isinstance(line, manifest.Segment) and line.segment not in counted:
-                with suppress(OSError):
-                    (self.store.path / line.segment).unlink(missing_ok=True)
+        with suppress(SortDriftError, OSError):  # where nobody can tell what counts, everything stays
+            counted = {line.segment for line in self.store.of(manifest.Segment)}
+            for line in lines:
+                if isinstance(line, manifest.Segment) and line.segment not in counted:
+                    (self._path / line.segment).unlink(missing_ok=True)
 
     # -- what compaction, retention and merging are made of: segments first, then the manifest
 
     def write_spans(self, frame: pl.DataFrame, origin: str = "") -> manifest.SpanSegment:
         """Write a segment of spans, which does not count before the manifest has its line."""
-        line = segments.write(self.store.path, "spans", self._next(), origin or self.store.format.uuid, frame)
+        line = segments.write(self._path, "spans", self._next(), origin or self._format.uuid, frame)
         return manifest.SpanSegment(**line, **segments.of_spans(frame))
 
     def write_run_table(self, table: pl.DataFrame, origin: str = "") -> manifest.RunSegment:
         """Write a segment of runs, which does not count before the manifest has its line."""
-        line = segments.write(self.store.path, "runs", self._next(), origin or self.store.format.uuid, table)
+        line = segments.write(self._path, "runs", self._next(), origin or self._format.uuid, table)
         return manifest.RunSegment(**line, geometry=GEOMETRY_VERSION)
 
     def _next(self) -> int:
@@ -224,11 +222,11 @@ class Writer:
     ) -> manifest.SpanSegment | manifest.RunSegment:
         """Write a segment of another store; it keeps its name, or gets a new number where that is taken."""
         name, number = line.segment, files.segment_number(line.segment)
-        if (self.store.path / name).exists():
+        if (self._path / name).exists():
             number = max(self._number, number) + 1
             folder, _, last = name.rpartition("/")
             name = f"{folder}/{number:010d}{last[10:]}"
-        segments.place(self.store.path, name, data)
+        segments.place(self._path, name, data)
         self._number = max(self._number, number)
         return msgspec.structs.replace(line, segment=name)
 
@@ -241,13 +239,14 @@ class Writer:
             If the manifest cannot be written; ``store`` says what counts then, and the others are removed.
 
         """
+        before = self.store.lines
         try:
-            added, self._end = manifest.append(self.store.path, lines, duplicates, end=self._end)
-        except StoreError:
-            self._resume()
+            end, self._end, self._doubtful = self._end, None, True
+            added, end = manifest.append(self._path, lines, duplicates, end=end)
+            self._certain((*before, *added), end)
+        except BaseException:
             self.discard(lines)
             raise
-        self._show((*self.store.lines, *added))
 
     def replace(self, lines: Sequence[manifest.Line], duplicates: int) -> None:
         """Put a new manifest in the place of the old one, in one step.
@@ -259,12 +258,13 @@ class Writer:
 
         """
         self._clear()
-        try:
-            written, self._end = manifest.rewrite(self.store.path, lines, duplicates)
-        except StoreError:
-            self._resume()
-            raise
-        self._show(written)
+        self._end, self._doubtful = None, True
+        self._certain(*manifest.rewrite(self._path, lines, duplicates))
+
+    def _certain(self, lines: Iterable[manifest.Line], end: int) -> None:
+        """Go on with these lines: reading the manifest again would take longer the larger it is."""
+        self._store = Store.showing(self._path, self._format, lines)
+        self._end, self._doubtful = end, False
 
     def _flush(self, at_least: int) -> None:
         """Write whole segments while ``at_least`` rows wait."""

@@ -287,7 +287,7 @@ def test_huge_and_deep_traces_end():
 
 @pytest.mark.fault(35)
 def test_a_trace_of_200_000_spans_ends():
-    """One trace with a chain 5,000 deep, a cycle, spans of lost parents, and a parent that ends hours later."""
+    """One trace with a chain 5,000 deep, a cycle, lost parents, and a parent that ends hours later."""
     hour = 3_600 * 10**3
     spans = [row("root", None, "agent", (0, hour))]
     spans += [row(f"d{i}", f"d{i - 1}" if i else "root", "other", (i, hour)) for i in range(5_000)]

@@ -15,7 +15,7 @@ import pytest
 from sort_drift.errors import StoreError
 from sort_drift.model import SPANS
 from sort_drift.store import Ingested, Store, writing
-from sort_drift.store.reader import ROW_GROUP
+from sort_drift.store.segments import ROW_GROUP
 from tests.shared_data import ROOT
 from tests.store_frames import KEY, NOON, run, runs, trace
 

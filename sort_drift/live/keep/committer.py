@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from time import time
+from time import monotonic, time
 
 import polars as pl
 
@@ -47,14 +47,14 @@ class Sealable:
 
     journal: Journal
     frames: tuple[pl.DataFrame, ...]
-    began: float  # Unix time of its first frame
+    began: float  # monotonic, when its first frame came
 
 
 @dataclass(slots=True)
 class _Open:
     journal: Journal
     frames: list[pl.DataFrame] = field(default_factory=list)
-    began: float = field(default_factory=time)
+    began: float = field(default_factory=monotonic)
 
 
 _Job = tuple[Decoded, "Future[Committed]"]
@@ -123,7 +123,7 @@ class Committer(threading.Thread):
     def age(self) -> float:
         """Seconds since the first frame of the current journal; 0 where there is none."""
         current = self._current
-        return time() - current.began if current else 0.0
+        return monotonic() - current.began if current else 0.0
 
     def size(self) -> int:
         """Bytes of the current journal."""
@@ -276,11 +276,12 @@ def _halves(blocks: Sequence[Block], first: int) -> tuple[list[Block], list[Bloc
 def encode(frame: pl.DataFrame) -> bytes:
     """Return a frame as the payload of a journal: Arrow IPC, without the columns that are all null.
 
-    Most of the 70 columns are, in any one request; naming them all would cost 10 KB a frame.
+    Most of the 70 columns are, in any one request; naming them all would cost 10 KB a frame. Text is written
+    value by value (the oldest layout): the buffers behind views still have what was cleared or filtered out.
     """
     shown = [column.name for column in frame if column.null_count() < frame.height]
     buffer = BytesIO()
-    frame.select(shown).write_ipc_stream(buffer, compression="lz4")
+    frame.select(shown).write_ipc_stream(buffer, compression="lz4", compat_level=pl.CompatLevel.oldest())
     return buffer.getvalue()
 
 

@@ -7,8 +7,9 @@ Rust's regex engine: in linear time, whatever the pattern.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 import polars as pl
@@ -21,14 +22,19 @@ from sort_drift.model import RawSpans
 
 PATTERNS = (
     (r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+", "[e-mail]"),
-    (r"(?-u:\b)(?:sk|pk|rk|ghp|gho|ghs|xox[abpr]|AKIA|ASIA|AIza|glpat|hf)[-_]?[A-Za-z0-9_\-]{16,}", "[key]"),
+    (
+        r"(?-u:\b)(?:sk|pk|rk|ghp|gho|ghs|xox[abpr]|AKIA|ASIA|AIza|glpat|hf)[-_]?[A-Za-z0-9_\-]{16,}",
+        "[key]",
+    ),
     (r"(?i)bearer +[A-Za-z0-9._~+/=-]{8,}", "[key]"),
     (r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*", "[key]"),
-    (r"(?-u:\b)(?:[0-9]{4}[ -]){3}[0-9]{1,7}(?-u:\b)|(?-u:\b)[3-6][0-9]{14,15}(?-u:\b)", "[card]"),
+    # no digits of a fraction: 0.5333333333333333
+    (r"(^|[^0-9.])(?:[0-9]{4}[ -]){3}[0-9]{1,7}($|[^0-9])", "${1}[card]${2}"),
+    (r"(^|[^0-9.])[3-6][0-9]{14,15}($|[^0-9.])", "${1}[card]${2}"),
 )
 """What kept text is cleared of -> what stands there instead."""
 
-CLEARED = ("name", "error_type", "attributes", "resource")
+PLAIN, JSON = ("name", "agent", "tool", "error_type"), ("attributes", "resource")
 """Columns with text that somebody may have put anything into. The others are names, ids and numbers."""
 
 _MANY = 2_000  # characters of attributes, from which on they are counted
@@ -59,20 +65,71 @@ class Redactor:
     def cleared(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return ``frame`` without what looks personal or secret in text that is kept.
 
-        >>> frame = pl.DataFrame({"name": ["mail bob@example.com"], "error_type": [None],
-        ...     "attributes": ['{"k":"sk-abcdefghijklmnop1234"}'], "resource": ["4111 1111 1111 1111"]},
-        ...     schema_overrides={"error_type": pl.String})
+        >>> said = '{"k":"sk-abcdefghijklmnop1234","n":4111111111111111,"p":0.5333333333333333}'
+        >>> frame = pl.DataFrame({"name": ["mail bob@example.com"], "attributes": [said]})
         >>> Redactor(Hasher(b"k")).cleared(frame).row(0)
-        ('mail [e-mail]', None, '{"k":"[key]"}', '[card]')
+        ('mail [e-mail]', '{"k":"[key]","n":"[card]","p":0.5333333333333333}')
         """
-        changed = []
-        for column in CLEARED:
-            if frame[column].null_count() < frame.height:
-                text = pl.col(column)
-                for pattern, instead in self.patterns:
-                    text = text.str.replace_all(pattern, instead)
-                changed.append(text)
-        return frame.with_columns(changed)
+        there = [name for name in (*PLAIN, *JSON) if name in frame.columns]
+        shown = [name for name in there if frame[name].null_count() < frame.height]
+        return frame.with_columns(
+            (self._plain if name in PLAIN else self._json)(frame[name]) for name in shown
+        )
+
+    def _plain(self, text: pl.Series) -> pl.Series:
+        for pattern, instead in self.patterns:
+            text = text.str.replace_all(pattern, instead)
+        return text
+
+    def _json(self, text: pl.Series) -> pl.Series:
+        """Return JSON with its strings and numbers cleared.
+
+        Not its text: a number would become what is no JSON, and an escape could be cut in two.
+        """
+        anything = "|".join(f"(?:{pattern})" for pattern, _ in self.patterns)
+        several = text.unique()  # spans of one process share their resource
+        once = several.filter(several.str.contains(anything).fill_null(value=False)).to_list()
+        if not once:
+            return text
+        trees = [orjson.loads(one) for one in once]
+        leaves = list(dict.fromkeys(leaf for tree in trees for leaf in _leaves(tree)))
+        said = pl.Series([_text(leaf) for leaf in leaves], dtype=pl.String)
+        clear = {
+            leaf: new for leaf, old, new in zip(leaves, said, self._plain(said), strict=True) if old != new
+        }
+        return text.replace(once, [orjson.dumps(_with(tree, clear)).decode() for tree in trees])
+
+
+_Leaf = str | int | float
+
+
+def _leaves(value: Any) -> Iterator[_Leaf]:
+    """Yield the strings and numbers of a JSON value, names of members too."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield key
+            yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        yield value
+
+
+def _text(leaf: _Leaf) -> str:
+    """Return a leaf as text; a card number that came as a double has no fraction."""
+    return str(int(leaf)) if isinstance(leaf, float) and leaf.is_integer() else str(leaf)
+
+
+def _with(value: Any, clear: Mapping[_Leaf, str]) -> Any:
+    """Return a JSON value with its leaves replaced."""
+    if isinstance(value, dict):
+        return {clear.get(key, key): _with(item, clear) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with(item, clear) for item in value]
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        return clear.get(value, value)
+    return value
 
 
 def redactor(hasher: Hasher, *, keep_content: bool, attributes: int, further: Sequence[str]) -> Redactor:

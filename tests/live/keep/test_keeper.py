@@ -130,7 +130,7 @@ def test_a_stop_leaves_nothing_in_the_journal_and_finds_open_runs_again(tmp_path
         assert made.board.runs["llm_calls"].to_list() == [2]
 
 
-@pytest.mark.fault(39, 12)
+@pytest.mark.fault(39)
 def test_the_same_spans_twice_count_once(tmp_path: Path) -> None:
     """Resent at once, after sealing, and after a restart: stored, measured and observed once, and counted."""
     rows = run(1)

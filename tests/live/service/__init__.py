@@ -94,12 +94,13 @@ class Service:
 
     def runs(self, traces: Iterable[str] = ()) -> list[dict[str, Any]]:
         """Return what ``sort-drift runs STORE --json`` lists, once the runs of ``traces`` are there."""
-        until(lambda: set(traces) <= self._measured())
+        until(lambda: set(traces) <= self.measured())
         done = command("runs", str(self.store), "--json")
         assert done.returncode in {0, 3}, done.stderr
         return list(json.loads(done.stdout)["runs"]) if done.returncode == 0 else []
 
-    def _measured(self) -> set[str]:
+    def measured(self) -> set[str]:
+        """Return the traces whose runs a reader of the store gets now."""
         try:
             return set(Store.open(self.store).runs()["trace_ids"].explode())
         except SortDriftError:

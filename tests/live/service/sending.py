@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from tests.live.service import Service
 
@@ -71,7 +72,7 @@ class Trace:
         span.start_time_unix_nano, self._clock = self._clock, self._clock + lasts_ms * MS
         span.end_time_unix_nano = self._clock
         if message := more.pop("status", ""):
-            span.status.code, span.status.message = 2, message
+            span.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=message))
         for event, said in more.pop("events", {}).items():
             span.events.add(name=event, time_unix_nano=self._clock).attributes.extend(pairs(said))
         span.attributes.extend(pairs(more.pop("attributes", {})))
@@ -130,7 +131,7 @@ def get(url: str) -> tuple[int, str]:
 def call(service: Service, body: bytes, what: str = "trace.v1.TraceService") -> bytes:
     """Send one request over gRPC and return the answer."""
     with grpc.insecure_channel(service.grpc_target) as channel:
-        method = channel.unary_unary(f"/opentelemetry.proto.collector.{what}/Export")
+        method = channel.unary_unary(f"/opentelemetry.proto.collector.{what}/Export", bytes, bytes)
         return bytes(method(body, timeout=30))
 
 

@@ -1,4 +1,4 @@
-"""Steady load: the short version of benchmarks/soak.py; ten minutes show whether memory grows, seconds do not."""
+"""Steady load: benchmarks/soak.py for seconds, which do not show whether memory grows; minutes do."""
 
 from __future__ import annotations
 

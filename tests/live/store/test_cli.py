@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from sort_drift import cli, cli_store
+from sort_drift import cli
 from sort_drift.hashing import Hasher
+from sort_drift.live.keep.committer import encode
+from sort_drift.live.keep.journal import Journal
 from sort_drift.report.stores import SCHEMAS
 from sort_drift.store import Store, manifest, segments, writing
-from sort_drift.store.check import Problem
 from sort_drift.store.manifest import RunSegment
 from tests.e2e.command import bundled
 from tests.live.store.stores import flip, seal, segment
@@ -48,8 +49,8 @@ def said(capsys, *arguments: object, code: int = 0) -> str:
 def test_verify_says_that_all_is_as_written(path, capsys):
     """One line a store; a service may hold the lock meanwhile."""
     with writing(path, fingerprint=Hasher().fingerprint):
-        assert said(capsys, "verify", path).endswith("all as written\n")
-    assert said(capsys, "verify", path, path).count("\n") == 2
+        assert "all as written" in " ".join(said(capsys, "verify", path).split())
+    assert " ".join(said(capsys, "verify", path, path).split()).count("all as written") == 2
 
 
 @pytest.mark.fault(42)
@@ -68,11 +69,29 @@ def test_verify_lists_problems_and_ends_with_2(path, capsys):
     assert one["store"] == str(path)
 
 
-def test_verify_looks_at_journals(path, capsys, monkeypatch):
-    """What the live service finds in its journals is listed like the rest."""
-    bad = Problem("journal", "journal/0000000001.j", "its frame at byte 16 is damaged", "Look at it")
-    monkeypatch.setattr(cli_store, "_journals", lambda _: [bad])
-    assert "its frame at byte 16 is damaged" in said(capsys, "verify", path, code=2)
+@pytest.mark.fault(41)
+def test_journals_are_verified_and_repaired(path, capsys):
+    """What a service acknowledged and did not store is named; repair stores it and keeps the rest."""
+    (path / "journal").mkdir()
+    made = Journal.create(path / "journal", 9)
+    made.append([encode(trace("late")), encode(trace("later"))], 0)
+    made.close()
+    text = " ".join(said(capsys, "verify", path).split())
+    assert "2 frames are acknowledged and not in a segment yet" in text
+    whole = made.path.read_bytes()
+    made.path.write_bytes(whole[:-3])  # killed while it wrote: never acknowledged
+    assert "the last frame is cut" in said(capsys, "verify", path)
+    made.path.write_bytes(whole[:-3] + b"abc")
+    assert "the checksum of a frame is wrong" in said(capsys, "verify", path, code=2)
+    assert cli.run(["store", "repair", str(path)]) == 0
+    done, note = capsys.readouterr()
+    assert "3 spans of journals stored" in done
+    assert "that part was kept as 0000000009.j.bad-" in note
+    assert "all as written" in " ".join(said(capsys, "verify", path).split())
+    assert "late" in Store.open(path).runs()["run_id"].to_list()
+    (aside,) = (path / "journal").iterdir()
+    assert ".bad-" in aside.name
+    assert aside.read_bytes().endswith(b"abc")
 
 
 def test_names_in_a_store_cannot_act_on_the_terminal(path, capsys):

@@ -147,3 +147,29 @@ def test_a_read_only_store_is_read(tmp_path):
             subprocess.run(["umount", str(path)], check=True)
     with failing(1, errno.EROFS), pytest.raises(StoreError, match="Read-only file system"):
         lived(tmp_path / "new", "a")
+
+
+class _Interrupted(BaseException):
+    """What comes at any moment, as KeyboardInterrupt does."""
+
+
+@pytest.mark.fault(37)
+@pytest.mark.parametrize("deed", DEEDS)
+def test_an_interrupt_after_the_change_takes_nothing_away(tmp_path, monkeypatch, deed):
+    """Between writing the manifest and knowing that it is written: what counts then is never cleaned up."""
+    path = lived(tmp_path / "s", "abc")
+
+    def interrupted(*_: object) -> None:
+        raise _Interrupted
+
+    with writing(path, fingerprint=KEY) as writer:
+        PREPARED[deed](writer)
+        with monkeypatch.context() as patch:
+            patch.setattr(Writer, "_certain", interrupted)
+            with pytest.raises(_Interrupted):
+                DEEDS[deed](writer)
+        assert writer.store.lines == Store.open(path).lines
+        assert verify(path).sound
+        live(writer, "x")
+        assert writer.store.lines == Store.open(path).lines
+    assert set(names_of(path)) == set({"seal": "abczx"}.get(deed, "abcx"))
