@@ -86,8 +86,8 @@ def run(settings: Settings, say: Say) -> int:
 def _spare_the_collector() -> None:
     """Let Python look for cycles among young objects seldom, and among what was there at the start never.
 
-    Decoding makes dicts by the thousand, none of them in a cycle: looking through them was half of its cost (20
-    -> 10 us of CPU a span). What is in cycles is found all the same, later.
+    Decoding makes dicts by the thousand, none of them in a cycle: looking through them was half of its cost
+    (20 -> 10 us of CPU a span). What is in cycles is found all the same, later.
     """
     gc.collect()
     gc.freeze()

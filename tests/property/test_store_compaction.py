@@ -63,7 +63,7 @@ def seen(path: Path) -> tuple[Any, ...]:
     return found.rows(), store.runs().rows(), store.pending(), about.spans, about.duplicates
 
 
-@settings(deadline=None, max_examples=12)
+@settings(deadline=None, max_examples=8)
 @given(st.lists(step, min_size=2, max_size=12))
 def test_compaction_changes_nothing_that_is_read(steps):
     """Against a store that took the same steps and was never compacted."""

@@ -1,11 +1,15 @@
 """The manifest: whole appends count, broken ones do not, damage is noticed."""
 
+import errno
+import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from sort_drift.errors import TamperedFile
+from sort_drift.errors import StoreError, TamperedFile
 from sort_drift.store import manifest
+from tests.live.store.shim import failing
 
 SOURCE = manifest.Source("a.jsonl", "f" * 64, ("v=1",))
 SEGMENT = manifest.SpanSegment("spans/date=unknown/0000000001-00000000.parquet", 1, None, None, "0" * 64, 1)
@@ -76,3 +80,52 @@ def test_names_that_lead_elsewhere_are_damage(tmp_path, name):
     manifest.append(tmp_path, [manifest.SpanSegment(name, 1, None, None, "0" * 64, 1)])
     with pytest.raises(TamperedFile, match="no segment name"):
         manifest.read(tmp_path)
+
+
+@pytest.mark.fault(45)
+def test_a_commit_that_is_not_durable_is_taken_back(tmp_path):
+    """Where fsync fails nobody may see what was written: it could be gone after a power cut."""
+    manifest.append(tmp_path, [SEGMENT])
+    before = (tmp_path / manifest.MANIFEST_FILE).read_bytes()
+    with failing(2, errno.EIO) as shim, pytest.raises(StoreError, match="Input/output error"):
+        manifest.append(tmp_path, [SOURCE])
+    assert shim.calls == ["write", "fsync"]
+    assert (tmp_path / manifest.MANIFEST_FILE).read_bytes() == before
+
+
+def test_a_known_end_is_checked(tmp_path):
+    """A writer that knows where the last commit ends does not read again, but a shorter file is damage."""
+    _, end = manifest.append(tmp_path, [SEGMENT])
+    lines, end = manifest.append(tmp_path, [SOURCE], end=end)
+    assert lines[0] == SOURCE
+    file = tmp_path / manifest.MANIFEST_FILE
+    assert len(file.read_bytes()) == end
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(TamperedFile, match="became shorter"):
+        manifest.append(tmp_path, [MEASURED], end=end)
+
+
+def test_rewriting_replaces_everything_in_one_step(tmp_path):
+    """One append is there afterwards, with the duplicates of all."""
+    manifest.append(tmp_path, [SEGMENT], duplicates=2)
+    manifest.append(tmp_path, [SOURCE])
+    lines, end = manifest.rewrite(tmp_path, [SOURCE, SEGMENT], 2)
+    assert manifest.read(tmp_path) == lines
+    assert lines[:2] == (SOURCE, SEGMENT)
+    assert (tmp_path / manifest.MANIFEST_FILE).stat().st_size == end
+    assert not manifest.is_copy(tmp_path, lines)
+    (tmp_path / "copy").mkdir()
+    shutil.copy(tmp_path / manifest.MANIFEST_FILE, tmp_path / "copy")
+    assert manifest.is_copy(tmp_path / "copy", manifest.read(tmp_path / "copy"))
+
+
+def test_a_manifest_of_before_is_read(tmp_path):
+    """Commits did not say the inode then, segments not their sources."""
+    line = (
+        '{"kind":"spans","segment":"spans/date=unknown/0000000001-00000000.parquet","rows":1,"min_ns":null,'
+        '"max_ns":null,"sha256":"' + "0" * 64 + '","schema":1}\n'
+    )
+    digest = sha256(line.encode() + b"0").hexdigest()
+    commit = '{"kind":"commit","sha256":"' + digest + '","duplicates":0}\n'
+    (tmp_path / manifest.MANIFEST_FILE).write_text(line + commit)
+    assert without_commits(tmp_path) == [SEGMENT]

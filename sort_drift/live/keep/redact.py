@@ -50,17 +50,15 @@ class Redactor:
     patterns: tuple[tuple[str, str], ...] = PATTERNS
 
     def frames(self, blocks: Iterable[Block], seq: int) -> list[pl.DataFrame]:
-        """Return the spans of ``blocks`` (schema SPANS), numbered from ``seq``."""
+        """Return the spans of ``blocks`` (schema SPANS), numbered from ``seq``; none where there are none."""
         out = []
         for raw in batched(blocks):
             frame = dialects.canonical(raw, self.hasher, seq=seq)
-            if self.keep_content:
-                frame = _whole(frame, raw, seq)
-            else:
-                frame = self.cleared(_bounded(frame, self.attributes))
-            out.append(frame)
+            out.append(_whole(frame, raw, seq) if self.keep_content else frame)
             seq += len(raw)
-        return out
+        if not out or self.keep_content:
+            return out
+        return [self.cleared(_bounded(pl.concat(out), self.attributes))]
 
     def cleared(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return ``frame`` without what looks personal or secret in text that is kept.
@@ -76,26 +74,35 @@ class Redactor:
             (self._plain if name in PLAIN else self._json)(frame[name]) for name in shown
         )
 
-    def _plain(self, text: pl.Series) -> pl.Series:
+    def _found(self, text: pl.Series) -> list[str]:
+        """Return what has something to be cleared, once: names and resources come again and again."""
+        anything = "|".join(f"(?:{pattern})" for pattern, _ in self.patterns)
+        several = text.unique()
+        return several.filter(several.str.contains(anything).fill_null(value=False)).to_list()
+
+    def _clear(self, texts: list[str]) -> list[str]:
+        cleared = pl.Series(texts, dtype=pl.String)
         for pattern, instead in self.patterns:
-            text = text.str.replace_all(pattern, instead)
-        return text
+            cleared = cleared.str.replace_all(pattern, instead)
+        return cleared.to_list()
+
+    def _plain(self, text: pl.Series) -> pl.Series:
+        found = self._found(text)
+        return text.replace(found, self._clear(found)) if found else text
 
     def _json(self, text: pl.Series) -> pl.Series:
         """Return JSON with its strings and numbers cleared.
 
         Not its text: a number would become what is no JSON, and an escape could be cut in two.
         """
-        anything = "|".join(f"(?:{pattern})" for pattern, _ in self.patterns)
-        several = text.unique()  # spans of one process share their resource
-        once = several.filter(several.str.contains(anything).fill_null(value=False)).to_list()
+        once = self._found(text)
         if not once:
             return text
         trees = [orjson.loads(one) for one in once]
         leaves = list(dict.fromkeys(leaf for tree in trees for leaf in _leaves(tree)))
-        said = pl.Series([_text(leaf) for leaf in leaves], dtype=pl.String)
+        said = [_text(leaf) for leaf in leaves]
         clear = {
-            leaf: new for leaf, old, new in zip(leaves, said, self._plain(said), strict=True) if old != new
+            leaf: new for leaf, old, new in zip(leaves, said, self._clear(said), strict=True) if old != new
         }
         return text.replace(once, [orjson.dumps(_with(tree, clear)).decode() for tree in trees])
 

@@ -97,6 +97,8 @@ def test_duplicates_are_counted_exactly_though_far_segments_are_not_read(tmp_pat
         far.rename(far.with_suffix(".away"))
         late = trace("c", at=NOON + 10_000 * SECOND)
         assert writer.seal([late, late], journal=5, sha256="5" * 64) == Sealed(6, 3, 5)
+        mixed = [trace("d", at=NOON + 20_000 * SECOND), spans(no_time)]
+        assert writer.seal(mixed, journal=6, sha256="6" * 64) == Sealed(4, 1, 6)
         far.with_suffix(".away").rename(far)
     assert near.exists()
     assert Store.open(tmp_path / "s").provenance().spans == everything(tmp_path / "s").height
