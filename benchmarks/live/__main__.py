@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.live import delays, onsets, quiet
+from benchmarks.live import delays, fleet, onsets, quiet
 from benchmarks.live.harness import measure
 from benchmarks.live.table import cell, page
 
@@ -20,13 +20,13 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.live", description=__doc__)
     size = parser.add_mutually_exclusive_group(required=True)
     size.add_argument("--quick", action="store_true", help="few replicates of the main figures: a minute")
-    size.add_argument("--full", action="store_true", help="every figure: five minutes of one core")
+    size.add_argument("--full", action="store_true", help="every figure: ten minutes of one core")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, help="write the page here as well")
     chosen = parser.parse_args(argv)
     began = time.process_time()
     results = []
-    for figure in (*quiet.figures(), *delays.figures(), *onsets.figures()):
+    for figure in (*quiet.figures(), *delays.figures(), *fleet.figures(), *onsets.figures()):
         outcomes = measure(figure, chosen.seed, quick=chosen.quick)
         results.append(outcomes)
         if outcomes:

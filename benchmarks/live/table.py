@@ -17,6 +17,8 @@ TITLES: Mapping[str, str] = {
     "delay": "Bar 10. A change after 600 clean runs: runs until the alarm",
     "size": "Changes smaller and larger than the tolerance",
     "end": "Changes that end",
+    "fleet": f"Bar 10 through the service. Nothing changed: alarms in {PER:,} runs",
+    "fleet delay": "Bar 10 through the service. A change after 600 clean runs: runs until the alarm",
     "11": "Bar 11. 300 runs, a change at run 180: when it began",
 }
 
@@ -28,6 +30,11 @@ NOTES: Mapping[str, str] = {
     "early where it happens to look large. Rows without a bar are not in the design.",
     "size": "Of changes that are seen. Sizes rest on few runs after an onset that is estimated as well.",
     "end": f"The change ends after 2,000 runs; called over too early: in {PER:,} runs under the change.",
+    "fleet": "Run tables through `live.watch.Fleet`, without a baseline: 200 runs learnt, 10,000 watched,\n"
+    "task mix drifting. Daily load: values follow a load of 500 runs a day that shows as open runs;\n"
+    "learning begins at any time of the day. Order of tools: scored by a model of half of what was learnt.",
+    "fleet delay": "200 runs learnt, 400 watched, then the change, as above. Another order of tools: half\n"
+    "of the weight of each transition moves.",
     "11": "Off by and interval: of changes that are found. No bar for the interval in the design.",
 }
 
@@ -36,9 +43,10 @@ HEAD = """\
 
 Written by `{command}`; nothing here is typed by hand. Seed {seed}, {versions}.
 Every replicate draws its own stream from its own seed and goes run by run through `sort_drift.monitor.Watch`
-(bar 11: `locate`). A cell is a number of events in {per:,} runs (exact Poisson interval), a median (interval
-between order statistics) or a share (Clopper-Pearson), with its 95 % interval over R replicates. *met*: the
-estimate is within the bar. *near*: it is outside, its interval is not. *missed*: the whole interval is.
+(bar 11: `locate`; through the service: `sort_drift.live.watch.Fleet`). A cell is a number of events in
+{per:,} runs (exact Poisson interval), a median (interval between order statistics) or a share
+(Clopper-Pearson), with its 95 % interval over R replicates. *met*: the estimate is within the bar. *near*: it
+is outside, its interval is not. *missed*: the whole interval is.
 
 {summary}
 """

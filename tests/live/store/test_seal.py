@@ -89,16 +89,15 @@ def test_duplicates_are_counted_exactly_though_far_segments_are_not_read(tmp_pat
         writer.seal([trace("a"), spans(no_end)], journal=1, sha256="1" * 64)
         writer.seal([trace("b", at=NOON + 7200 * SECOND), spans(no_time)], journal=2, sha256="2" * 64)
         far, near = (tmp_path / "s" / line.segment for line in writer.store.of(manifest.SpanSegment))
+        mixed = [trace("d", at=NOON + 20_000 * SECOND), spans(no_time)]
+        assert writer.seal(mixed, journal=3, sha256="3" * 64) == Sealed(4, 1, 3)
         again = spans({**no_end, "end_ns": NOON + 9000 * SECOND})
-        assert writer.seal([again], journal=3, sha256="3" * 64) == Sealed(1, 1, 3)
-        assert writer.seal([spans({**no_time, "name": "late"})], journal=4, sha256="4" * 64) == Sealed(
-            1, 1, 4
-        )
+        assert writer.seal([again], journal=4, sha256="4" * 64) == Sealed(1, 1, 4)
+        untimed = spans({**no_time, "name": "late"})
+        assert writer.seal([untimed], journal=5, sha256="5" * 64) == Sealed(1, 1, 5)
         far.rename(far.with_suffix(".away"))
         late = trace("c", at=NOON + 10_000 * SECOND)
-        assert writer.seal([late, late], journal=5, sha256="5" * 64) == Sealed(6, 3, 5)
-        mixed = [trace("d", at=NOON + 20_000 * SECOND), spans(no_time)]
-        assert writer.seal(mixed, journal=6, sha256="6" * 64) == Sealed(4, 1, 6)
+        assert writer.seal([late, late], journal=6, sha256="6" * 64) == Sealed(6, 3, 6)
         far.with_suffix(".away").rename(far)
     assert near.exists()
     assert Store.open(tmp_path / "s").provenance().spans == everything(tmp_path / "s").height
