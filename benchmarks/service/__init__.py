@@ -1,0 +1,1 @@
+"""What benchmarks.receiver, .kill and .soak share: processes, requests, clients, other stores, pages."""
