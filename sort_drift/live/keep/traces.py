@@ -21,6 +21,7 @@ from sort_drift.model import SPANS
 REMEMBERED = 200_000
 """Traces that left memory and whose late spans are recognised: 60 MB."""
 
+_AROUND_NS = 600 * 10**9
 _RARELY_S = 30.0
 _CHUNKS = 32
 """Pieces that a column in memory is made of at most; looking through it gets slow."""
@@ -144,6 +145,17 @@ class Traces:
             known.last_ns = max(known.last_ns or 0, last or 0) or None
         self._tie(frame)
         return late, lost
+
+    def remember(self, traces: Group, first_ns: int | None, last_ns: int | None) -> None:
+        """Know traces that were over before this process began: what comes of them is late, too.
+
+        Their spans may begin and end somewhat outside of what is known of their run.
+        """
+        first = None if first_ns is None else first_ns - _AROUND_NS
+        last = None if last_ns is None else last_ns + _AROUND_NS
+        for name in traces:
+            if name not in self._known:
+                self._gone[name] = Gone(traces, first, last)
 
     # -- out
 

@@ -185,6 +185,22 @@ def measured(made: Running, runs: int) -> None:
     until(lambda: made.board.runs.height == runs)
 
 
+@pytest.mark.fault(39, 40)
+def test_a_part_of_a_run_sent_again_after_a_restart_changes_nothing(tmp_path: Path) -> None:
+    """The answer was lost with the process, the client sends half of a run again: the whole run stays."""
+    rows = run(1, calls=4)
+    with running(tmp_path) as made:
+        sent(made, request(*rows))
+        measured(made, 1)
+        before = made.board.runs.select("run_id", "llm_calls", "tools", "retry_depth").rows()
+    with running(tmp_path) as made:
+        sent(made, request(*rows[:3]))
+        until(lambda: made.board.counts()["revised"] == 1 and made.board.counts()["deduplicated"] == 3)
+        assert made.board.counts()["late"] == 3
+    found = Store.open(tmp_path).runs()
+    assert found.select("run_id", "llm_calls", "tools", "retry_depth").rows() == before
+
+
 def drifting(count: int, change: int) -> list[list[Row]]:
     """Return runs whose retries go from none to three at run ``change``."""
     return [run(n, task=f"t{n % 2}", retries=n % 5 == 0 if n < change else 3) for n in range(count)]
