@@ -131,7 +131,7 @@ def selftest(
     if json:
         import orjson
 
-        console.write(orjson.dumps(asdict(found)).decode() + "\n")
+        console.write(orjson.dumps({"schema": "sort-drift/live-selftest/1", **asdict(found)}).decode() + "\n")
     else:
         said = f"acknowledged after {found.acknowledged_s:.3f} s, readable after {found.readable_s:.1f} s"
         console.write(f"ok: {found.spans} spans of trace {found.trace_id} {said}\n")

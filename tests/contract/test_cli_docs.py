@@ -53,7 +53,8 @@ def test_generated_parts_are_current(page: str) -> None:
 def test_every_command_is_there() -> None:
     """The issue's commands, each with a heading."""
     names = {"compare", "gate", "ingest", "runs", "show", "coverage", "baseline freeze", "demo", "config"}
-    names |= {"timeline"}
+    names |= {"timeline", "live", "live selftest", "live accept"}
+    names |= {f"store {name}" for name in ("verify", "compact", "repair", "merge")}
     assert set(re.findall(r"^## sort-drift (.+)$", COMMANDS, re.MULTILINE)) == names
 
 

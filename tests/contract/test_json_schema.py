@@ -111,6 +111,12 @@ OBJECTS: dict[str, list[Callable[[], str]]] = {
         lambda: history.render_json(timeline(population(), VARIABLES, Options(variables=("busy_time",))))
     ],
     "demo": [lambda: summaries.demo_json([("again", samples.stable())])],
+    # what they print is checked where they run: tests/live/store/test_cli.py, tests/live/service/test_life.py
+    "store-verify": [],
+    "store-compact": [],
+    "store-repair": [],
+    "store-merge": [],
+    "live-selftest": [],
 }
 
 

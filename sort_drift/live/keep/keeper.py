@@ -79,6 +79,7 @@ class Keeper(threading.Thread):
         self._sealing: list[Sealable] = []  # journals that are closed and not stored
         self._unwritten: list[pl.DataFrame] = []  # run tables that are not stored
         self._oldest = parts.writer.number  # segment after which something is open, when last said
+        self._saved = 0  # what the last checkpoint of this process had seen
         self._untold: list[Happening] = []  # what the monitors said and is in no file yet
         self._problem = ""
 
@@ -145,7 +146,7 @@ class Keeper(threading.Thread):
                 self._accept()
                 if now - self._times.checkpoint >= CHECKPOINT_S:
                     self._checkpoint(now)
-                parts.observed = parts.upkeep.tick(parts.writer, now, parts.observed)
+                parts.upkeep.tick(parts.writer, now, self._saved)
             self._problem = ""
         except StoreError as error:
             self._problem = error.line()
@@ -214,6 +215,7 @@ class Keeper(threading.Thread):
     def _checkpoint(self, now: float) -> None:
         self._times.checkpoint = now
         state.save(self.parts.settings.store, self.parts.fleet, self.parts.observed)
+        self._saved = self.parts.observed
 
     def _accept(self) -> None:
         """Make changes the normal, as the command line asked for."""

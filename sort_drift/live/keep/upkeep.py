@@ -12,7 +12,7 @@ from sort_drift.live.keep.committer import Committer
 from sort_drift.live.keep.traces import Traces
 from sort_drift.live.settings import Settings
 from sort_drift.store import Writer, compaction, retention
-from sort_drift.store.manifest import Commit, RunSegment, Segment, SpanSegment
+from sort_drift.store.manifest import RunSegment, Segment
 
 DAY_S = 86_400
 
@@ -28,19 +28,18 @@ class Upkeep:
     _numbers: dict[str, int] = field(default_factory=dict)
     _said: list[str] = field(default_factory=list)
 
-    def tick(self, writer: Writer, now: float, observed: int) -> int:
-        """Do what is due; return the number of the last run segment that the monitors have seen."""
+    def tick(self, writer: Writer, now: float, saved: int) -> None:
+        """Do what is due. Run segments above ``saved``, which no checkpoint has seen, stay to be replayed."""
         settings = self.settings
         if now - self._last < settings.compact_every_s:
-            return observed
+            return
         self._last = now
         if settings.retention_days or settings.retention_bytes:
             before = (
                 time_ns() - int(settings.retention_days * DAY_S * 1e9) if settings.retention_days else None
             )
             retention.expire(writer, before_ns=before, max_bytes=settings.retention_bytes)
-        compaction.compact(writer, grace_s=settings.deleted_after_s)
-        return writer.number  # every run segment was seen: they are written and observed by one thread
+        compaction.compact(writer, grace_s=settings.deleted_after_s, runs_upto=saved)
 
     def show(
         self,
@@ -58,9 +57,8 @@ class Upkeep:
         if len(store.lines) != self._lines:
             self._lines = len(store.lines)
             segments = store.of(Segment)
-            spans = sum(line.rows for line in store.of(SpanSegment))
             self._numbers = {
-                "spans_stored": spans - sum(line.duplicates for line in store.of(Commit)),
+                "spans_stored": store.provenance().spans,
                 "runs_stored": sum(line.rows for line in store.of(RunSegment)),
                 "segments": len(segments),
                 "store_bytes": sum(_size(store.path / line.segment) for line in segments),

@@ -43,6 +43,7 @@ QUICK = Settings(
 def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "TICK_S", 0.05)
     monkeypatch.setattr(keeping, "RUNS_S", 0.1)
+    monkeypatch.setattr(keeping, "CHECKPOINT_S", 0.3)
 
 
 @contextmanager

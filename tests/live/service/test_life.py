@@ -19,6 +19,7 @@ import pytest
 
 from sort_drift.live.keep import journal
 from sort_drift.store import Store
+from tests.contract.test_json_schema import check as described
 from tests.live.service import SOON, Service, command, running, sending, until
 from tests.live.service.sending import Trace
 
@@ -90,6 +91,7 @@ def test_one_service_a_store_and_a_probe_of_it(tmp_path: Path) -> None:
         assert service.page_url in other.stderr
         probed = command("live", "selftest", "--store", str(store), "--otlp-http", service.http_url, "--json")
         assert probed.returncode == 0, probed.stderr
+        described("live-selftest", probed.stdout)
         found = json.loads(probed.stdout)
         assert found["spans"] == 3
         assert 0 < found["acknowledged_s"] < found["readable_s"]

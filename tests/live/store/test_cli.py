@@ -14,6 +14,7 @@ from sort_drift.live.keep.journal import Journal
 from sort_drift.report.stores import SCHEMAS
 from sort_drift.store import Store, manifest, segments, writing
 from sort_drift.store.manifest import RunSegment
+from tests.contract.test_json_schema import check as described
 from tests.e2e.command import bundled
 from tests.live.store.stores import flip, seal, segment
 from tests.store_frames import trace
@@ -39,10 +40,12 @@ def path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
 
 
 def said(capsys, *arguments: object, code: int = 0) -> str:
-    """Run a command; return what it says on the stream that its exit code goes with."""
+    """Run a command; return what it says on the stream that its exit code goes with. JSON is as described."""
     assert cli.run(["store", *map(str, arguments)]) == code
     out, err = capsys.readouterr()
     assert not (out and err)
+    if "--json" in arguments:
+        described(f"store-{arguments[0]}", out)
     return str(out or err)
 
 
