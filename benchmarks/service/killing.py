@@ -40,7 +40,7 @@ default, it is sent again to the service's next life, which may have it already.
 
 LONGEST_S = 2.0  # of a life, once it is ready
 CHANGE_S = 20.0  # until a name in the store changes: they do all the time, once it is ready
-PATIENCE_S = 60.0  # until what was acknowledged is readable
+PATIENCE_S = 240.0  # until what was acknowledged is readable and measured: a busy machine takes its time
 
 
 @dataclass(slots=True)
