@@ -3,7 +3,7 @@
     python -m benchmarks.receiver --phoenix PYTHON --mlflow PYTHON [--rounds 3] [--out FILE]
     python -m benchmarks.receiver --install     both into the user's cache first: minutes, 1.2 GB
 
-A client on the same machine sends OTLP/HTTP protobuf over loopback, 512 spans a request, 4 connections,
+A client on the same machine sends OTLP/HTTP protobuf over loopback, 512 spans a request, 8 connections,
 bodies made before the clock starts. The clock stops when every span is in the server's store, counted there:
 rows of the others' SQLite, spans that `sort_drift.store.Store` lists and afterwards really reads, each once.
 CPU is that of the server's process tree, for ours until every run has been measured as well. Servers take
@@ -95,7 +95,7 @@ def page(
 
 
 HEAD = """\
-One client for all: OTLP/HTTP protobuf over loopback, 512 spans a request, 4 connections, about 15 attributes
+One client for all: OTLP/HTTP protobuf over loopback, 512 spans a request, 8 connections, about 15 attributes
 and 760 bytes a span. Stored: every span is in the server's store and was counted there; of ours each was read
 back as well. Ours is durable at the answer (journal, fdatasync), and its CPU is that until all runs are
 measured and watched. {rounds} rounds, in which the servers take turns on empty stores, each warmed by one

@@ -24,7 +24,7 @@ PEER_SPANS: Mapping[str, int] = {"arize-phoenix": 3_072, "mlflow": 6_144}
 WARM_SPANS = load.whole(480)
 BLOCK_SPANS = load.whole(10_000)
 PATIENCE_S = 600.0
-CONNECTIONS = 4
+CONNECTIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
