@@ -11,6 +11,7 @@ rows and more. Results come through the Arrow C stream: DuckDB's own ``.pl()`` n
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from functools import cache
@@ -30,8 +31,10 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     # a name in a statement is a table, never a variable of this process
     "python_enable_replacements": "false",
-    # beyond it DuckDB spills; a chunk of spans takes about 200 MB
+    # beyond it DuckDB spills what it can; a chunk of spans takes about 200 MB
     "memory_limit": "256MB",
+    # each reads row groups of its own: 16 need more than that for the spans of a chunk among 7 million
+    "threads": min(4, os.cpu_count() or 1),
     # the default is a folder in the current directory
     "temp_directory": f"{tempfile.gettempdir()}/sort-drift-spill",
 }

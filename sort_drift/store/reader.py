@@ -125,7 +125,8 @@ class Store(View):
         found = self._query("runs", self._measured)
         if found is None:
             return pl.DataFrame(schema=RUNS)
-        return conform(found, RUNS).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias("run"))
+        runs = conform(found, RUNS).sort("start_ns", "run_id", nulls_last=True)
+        return runs.with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias("run"))
 
     def _measured(self) -> list[manifest.RunSegment]:
         return [line for line in self.of(manifest.RunSegment) if line.geometry == GEOMETRY_VERSION]

@@ -260,3 +260,22 @@ def test_what_is_no_store_is_said(tmp_path):
         format_file.write_text(text)
         with pytest.raises(StoreError, match=message):
             Store.open(tmp_path)
+
+
+def test_run_tables_may_be_larger_than_the_engine_s_memory(tmp_path):
+    """160,000 rows of 3 KB are read, and the newest revision of each counts: DuckDB has 256 MB."""
+    count, notes = 20_000, range(60)
+    many = pl.concat([runs(run("r"))] * count)
+    with writing(tmp_path / "s", fingerprint=KEY) as writer:
+        for parts in ("abcde", "abc"):
+            names = [pl.Series("run_id", [f"{part}{i}" for i in range(count)]) for part in parts]
+            writer.write_runs(
+                many.with_columns(
+                    name,
+                    name.reshape((-1, 1)).arr.to_list().alias("trace_ids"),
+                    *((name + f"{note:040d}" + name).alias(f"note_{note}") for note in notes),
+                )
+                for name in names
+            )
+    found = Store.open(tmp_path / "s").runs()
+    assert found.height == found["run_id"].n_unique() == 5 * count
