@@ -6,6 +6,6 @@ receive/     bytes of a request -> decoded spans: OTLP/HTTP and gRPC, admission,
 keep/        decoded spans -> journal -> answer; journal -> segments; runs that are over -> run tables
 watch/       run tables -> monitors, one an agent -> alarms
 board.py     what there is to show: one writer, many readers
-page/        pages and server-sent events; out/ metrics for Prometheus, webhooks, the file of events
+page/        pages and server-sent events; outbound/ metrics for Prometheus, webhooks, the file of events
 selftest.py  a prober that writes a run and reads it back
 """

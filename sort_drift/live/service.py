@@ -32,8 +32,8 @@ from sort_drift.live.keep.journal import FOLDER as JOURNALS
 from sort_drift.live.keep.keeper import Keeper, Parts
 from sort_drift.live.keep.state import FOLDER
 from sort_drift.live.keep.upkeep import Upkeep
-from sort_drift.live.out import metrics, webhooks
-from sort_drift.live.out.events import Events
+from sort_drift.live.outbound import metrics, webhooks
+from sort_drift.live.outbound.events import Events
 from sort_drift.live.page import app as page
 from sort_drift.live.receive import http, security, servers
 from sort_drift.live.receive.context import Context

@@ -25,8 +25,8 @@ from sort_drift.live.keep.committer import Committer, Sealable
 from sort_drift.live.keep.runs import Closing, of_agents
 from sort_drift.live.keep.traces import Gone
 from sort_drift.live.keep.upkeep import Upkeep
-from sort_drift.live.out.events import Events
-from sort_drift.live.out.webhooks import Webhooks
+from sort_drift.live.outbound.events import Events
+from sort_drift.live.outbound.webhooks import Webhooks
 from sort_drift.live.settings import Settings
 from sort_drift.live.watch.fleet import Fleet
 from sort_drift.store import Writer

@@ -15,7 +15,7 @@ from sort_drift.live.keep import journal, state
 from sort_drift.live.keep.committer import decode
 from sort_drift.live.keep.runs import Closing, of_agents
 from sort_drift.live.keep.traces import REMEMBERED, Traces
-from sort_drift.live.out.events import Events
+from sort_drift.live.outbound.events import Events
 from sort_drift.live.settings import Settings
 from sort_drift.live.watch.fleet import Fleet
 from sort_drift.model import GEOMETRY_VERSION, RUNS, SPANS, Population

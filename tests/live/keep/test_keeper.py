@@ -209,7 +209,7 @@ def drifting(count: int, change: int) -> list[list[Row]]:
 
 def events(folder: Path) -> list[tuple[str, str, str]]:
     """Return what events.jsonl says: id, kind and run."""
-    from sort_drift.live.out.events import Events
+    from sort_drift.live.outbound.events import Events
 
     return [(e.id, e.kind, e.run_id) for e in Events(folder / "live" / "events.jsonl").read()]
 

@@ -15,8 +15,8 @@ from http.client import HTTPConnection, HTTPException
 from threading import Timer
 
 from sort_drift import __version__
-from sort_drift.live.out import addresses
-from sort_drift.live.out.addresses import Target
+from sort_drift.live.outbound import addresses
+from sort_drift.live.outbound.addresses import Target
 
 TIMEOUT_S = 5.0
 """To connect, and between two pieces of an answer."""

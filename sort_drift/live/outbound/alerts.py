@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from sort_drift.live.board import Happening, Shift, VariableState
-from sort_drift.live.out import words
-from sort_drift.live.out.labels import label
+from sort_drift.live.outbound import words
+from sort_drift.live.outbound.labels import label
 from sort_drift.live.page import links
 
 NAME = "SortDriftAlarm"

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from sort_drift.live.out import post as posts
-from sort_drift.live.out.addresses import target
-from sort_drift.live.out.post import post
+from sort_drift.live.outbound import post as posts
+from sort_drift.live.outbound.addresses import target
+from sort_drift.live.outbound.post import post
 from sort_drift.live.settings import Webhook
-from tests.live.out.programs import free_port
+from tests.live.outbound.programs import free_port
 from tests.loopback import Answer, serving
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from sort_drift.digits import fixed, places
 from sort_drift.live.board import Shift, VariableState
-from sort_drift.live.out.labels import label
+from sort_drift.live.outbound.labels import label
 from sort_drift.report.numbers import amount, between, change, is_ratio, plural, with_unit
 from sort_drift.report.runs import quantity
 

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from sort_drift.live.board import Happening, Shift
-from sort_drift.live.out import alerts, words
-from sort_drift.live.out.alerts import MOST_BYTES, Alert, Writer
-from sort_drift.live.out.labels import label
+from sort_drift.live.outbound import alerts, words
+from sort_drift.live.outbound.alerts import MOST_BYTES, Alert, Writer
+from sort_drift.live.outbound.labels import label
 from sort_drift.report.numbers import finite
 
 SCHEMA = 1

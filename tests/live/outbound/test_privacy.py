@@ -10,12 +10,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sort_drift.live.out import metrics
-from sort_drift.live.out.events import Events
-from sort_drift.live.out.webhooks import Webhooks
+from sort_drift.live.outbound import metrics
+from sort_drift.live.outbound.events import Events
+from sort_drift.live.outbound.webhooks import Webhooks
 from sort_drift.live.settings import Webhook
-from tests.live.out.fleets import AGENT, agent, alarm, resolved, running, state
-from tests.live.out.programs import free_port, until
+from tests.live.outbound.fleets import AGENT, agent, alarm, resolved, running, state
+from tests.live.outbound.programs import free_port, until
 from tests.loopback import Answer, serving
 
 SECRETS = ("ada@example.com", "sk-live-4242424242424242", "4111 1111 1111 1111", "hook-t0ken", "s3cret-path")

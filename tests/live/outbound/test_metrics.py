@@ -17,10 +17,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as prometheus
 
 from sort_drift.live.board import COUNTERS, AgentState, Board
-from sort_drift.live.out import metrics
-from sort_drift.live.out.labels import MOST, OTHERS, label
-from tests.live.out.fleets import agent, alarm, running, state
-from tests.live.out.programs import needs, serving
+from sort_drift.live.outbound import metrics
+from sort_drift.live.outbound.labels import MOST, OTHERS, label
+from tests.live.outbound.fleets import agent, alarm, running, state
+from tests.live.outbound.programs import needs, serving
 from tests.shared_data import ROOT
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"

@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from sort_drift.live.board import Board
-from sort_drift.live.out import metrics
+from sort_drift.live.outbound import metrics
 
 ALERTMANAGER = "prometheus-alertmanager" if shutil.which("prometheus-alertmanager") else "alertmanager"
 

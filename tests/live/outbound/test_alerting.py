@@ -18,11 +18,11 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from sort_drift.live.board import Board
-from sort_drift.live.out import metrics
-from sort_drift.live.out.webhooks import Pace, Webhooks
+from sort_drift.live.outbound import metrics
+from sort_drift.live.outbound.webhooks import Pace, Webhooks
 from sort_drift.live.settings import Webhook
-from tests.live.out.fleets import AGENT, agent, alarm, resolved, running, shift, state
-from tests.live.out.programs import (
+from tests.live.outbound.fleets import AGENT, agent, alarm, resolved, running, shift, state
+from tests.live.outbound.programs import (
     ALERTMANAGER,
     alertmanager,
     free_port,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from sort_drift.errors import StoreError
 from sort_drift.live.board import Happening, Shift
-from sort_drift.live.out.events import Events, decode, encode
-from tests.live.out.fleets import alarm, resolved, shift
+from sort_drift.live.outbound.events import Events, decode, encode
+from tests.live.outbound.fleets import alarm, resolved, shift
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 NUMBER = st.floats(allow_nan=False)  # infinities too

@@ -17,9 +17,9 @@ from time import monotonic, time_ns
 from typing import Protocol
 
 from sort_drift.live.board import Board, Happening
-from sort_drift.live.out.addresses import Target
-from sort_drift.live.out.ledger import Ledger
-from sort_drift.live.out.post import Outcome, post
+from sort_drift.live.outbound.addresses import Target
+from sort_drift.live.outbound.ledger import Ledger
+from sort_drift.live.outbound.post import Outcome, post
 from sort_drift.report.numbers import plural
 
 QUEUE = 1_000

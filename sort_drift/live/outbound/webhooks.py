@@ -14,11 +14,11 @@ from pathlib import Path
 from time import monotonic
 
 from sort_drift.live.board import Board, Happening
-from sort_drift.live.out import addresses, generic
-from sort_drift.live.out.addresses import check
-from sort_drift.live.out.alerts import Alert, Writer, posted, started
-from sort_drift.live.out.ledger import KEPT, Ledger, key
-from sort_drift.live.out.sender import Form, Pace, Sender
+from sort_drift.live.outbound import addresses, generic
+from sort_drift.live.outbound.addresses import check
+from sort_drift.live.outbound.alerts import Alert, Writer, posted, started
+from sort_drift.live.outbound.ledger import KEPT, Ledger, key
+from sort_drift.live.outbound.sender import Form, Pace, Sender
 from sort_drift.live.settings import Webhook
 from sort_drift.monitor import RATE
 

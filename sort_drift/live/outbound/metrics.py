@@ -22,7 +22,7 @@ from starlette.responses import Response
 
 from sort_drift import __version__
 from sort_drift.live.board import COUNTERS, AgentState, Board, Health, VariableState
-from sort_drift.live.out.labels import OTHERS, folded, label
+from sort_drift.live.outbound.labels import OTHERS, folded, label
 from sort_drift.monitor import RATE
 
 AGENTS = 200

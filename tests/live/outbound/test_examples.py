@@ -15,9 +15,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from sort_drift.live import config
-from sort_drift.live.out.webhooks import check
+from sort_drift.live.outbound.webhooks import check
 from sort_drift.live.settings import Address
-from tests.live.out.programs import needs
+from tests.live.outbound.programs import needs
 from tests.shared_data import ROOT
 
 EXAMPLES = ROOT / "examples" / "live"
@@ -134,8 +134,8 @@ def test_every_alert_has_its_runbook(name: str) -> None:
 
 def test_every_metric_is_in_the_docs() -> None:
     """By name, with what it is."""
-    from sort_drift.live.out import metrics
-    from tests.live.out.fleets import agent, alarm, running, state
+    from sort_drift.live.outbound import metrics
+    from tests.live.outbound.fleets import agent, alarm, running, state
 
     board = running(agent("a", state(opened=alarm()), learning=3))
     names = re.findall(

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.errors import UsageError
-from sort_drift.live.out.addresses import check, refused, target
-from sort_drift.live.out.post import post
+from sort_drift.live.outbound.addresses import check, refused, target
+from sort_drift.live.outbound.post import post
 from sort_drift.live.settings import Webhook
 from tests.loopback import Answer, serving
 

@@ -15,11 +15,11 @@ import pytest
 
 from sort_drift.errors import UsageError
 from sort_drift.live.board import Board
-from sort_drift.live.out import sender
-from sort_drift.live.out.webhooks import Pace, Webhooks
+from sort_drift.live.outbound import sender
+from sort_drift.live.outbound.webhooks import Pace, Webhooks
 from sort_drift.live.settings import Webhook
-from tests.live.out.fleets import AGENT, agent, alarm, resolved, running, shift, state
-from tests.live.out.programs import free_port, until
+from tests.live.outbound.fleets import AGENT, agent, alarm, resolved, running, shift, state
+from tests.live.outbound.programs import free_port, until
 from tests.loopback import Answer, Server, serving
 from tests.shared_data import ROOT
 
