@@ -9,7 +9,7 @@ from time import monotonic
 import polars as pl
 
 from sort_drift import geometry
-from sort_drift.errors import InputError
+from sort_drift.errors import InputError, StoreError
 from sort_drift.live.board import RUNS_SHOWN, Board
 from sort_drift.live.keep import journal, state
 from sort_drift.live.keep.committer import decode
@@ -24,6 +24,9 @@ from sort_drift.store.frames import conform
 from sort_drift.store.manifest import Measured, RunSegment, SpanSegment
 
 Say = Callable[[str], None]
+
+CHECKPOINT_S = 10.0
+"""Seconds of a replay after which what was replayed is written down."""
 
 
 def folders(store: Path) -> None:
@@ -90,7 +93,8 @@ def _covered(store: Store) -> int:
 def fleet(settings: Settings, writer: Writer, events: Events, say: Say) -> tuple[Fleet, int]:
     """Return the monitors as they were, and the last segment of runs that they have seen.
 
-    What they had seen and was not in the checkpoint is replayed: it gives the same events, once.
+    What they had seen and was not in the checkpoint is replayed: it gives the same events, once. A checkpoint
+    is written on the way: of a service that crashes before its first one, every start would take longer.
     """
     frozen = _baseline(settings)
     variables = geometry.variables()
@@ -102,10 +106,24 @@ def fleet(settings: Settings, writer: Writer, events: Events, say: Say) -> tuple
             observed = kept.observed
     except (InputError, ValueError) as error:
         say(f"the monitors begin anew: {error}")
+    saved, began = observed, monotonic()
     for number, table in writer.store.run_tables(observed):
         events.append(made.observe(of_agents(table)))
         observed = number
+        if monotonic() - began >= CHECKPOINT_S:
+            saved, began = _checkpoint(settings, made, observed, say), monotonic()
+    if observed > saved:
+        _checkpoint(settings, made, observed, say)
     return made, observed
+
+
+def _checkpoint(settings: Settings, made: Fleet, observed: int, say: Say) -> int:
+    """Write down what the monitors have seen; where that fails, the next start replays it again."""
+    try:
+        state.save(settings.store, made, observed)
+    except StoreError as error:
+        say(f"no checkpoint of the monitors: {error.line()}")
+    return observed
 
 
 def _baseline(settings: Settings) -> Population | None:

@@ -18,7 +18,7 @@ from sort_drift import pipeline
 from sort_drift.errors import StoreError
 from sort_drift.ingest.batches import Row
 from sort_drift.live import service
-from sort_drift.live.keep import journal, state
+from sort_drift.live.keep import journal, startup, state
 from sort_drift.live.keep import keeper as keeping
 from sort_drift.live.receive.terms import Decoded
 from sort_drift.live.service import Running
@@ -184,6 +184,24 @@ def test_a_late_span_gives_a_new_revision_and_no_second_observation(tmp_path: Pa
 def measured(made: Running, runs: int) -> None:
     """Wait until so many runs are measured."""
     until(lambda: made.board.runs.height == runs)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e6])
+def test_what_was_replayed_is_not_replayed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """A service that crashes before its first checkpoint has one as soon as it is started again."""
+    monkeypatch.setattr(startup, "CHECKPOINT_S", seconds)
+    with running(tmp_path) as made:
+        sent(made, *(request(*run(number)) for number in range(3)))
+        measured(made, 3)
+    (tmp_path / "live" / "monitors.json").unlink()
+    monkeypatch.setattr(keeping, "CHECKPOINT_S", 1e6)
+    with running(tmp_path):
+        kept = state.load(tmp_path)
+        (last,) = [number for number, _ in Store.open(tmp_path).run_tables()][-1:]
+        assert kept is not None
+        assert kept.observed == last
 
 
 @pytest.mark.fault(39, 40)
