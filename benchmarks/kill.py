@@ -1,6 +1,6 @@
 """kill -9 while real exporters send: what was acknowledged is there, once.
 
-    python -m benchmarks.kill [--kills 100] [--seed N] [--out FILE]     ten minutes
+    python -m benchmarks.kill [--kills 100] [--seed N] [--out FILE]     40 minutes on two busy cores
 
 OpenTelemetry's Python exporters (HTTP/protobuf and gRPC, in processes of their own) send the spans of
 agents to a real `sort-drift live`, which seals twice a second and compacts every 1.5 s. It is killed with
