@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.service import peers, table
-from benchmarks.service.turns import OURS, SETTINGS, Figures, rounds
+from benchmarks.service.turns import CONNECTIONS, OURS, SETTINGS, Figures, rounds
 
 SEED = 20261122
 SPANS = 200_000
@@ -76,7 +76,11 @@ def page(
     parts = [
         "# How fast the receiver stores",
         table.made(command),
-        HEAD.format(rounds=len(taken), settings=", ".join(f"{k} = {v}" for k, v in SETTINGS.items())),
+        HEAD.format(
+            connections=CONNECTIONS,
+            rounds=len(taken),
+            settings=", ".join(f"{k} = {v}" for k, v in SETTINGS.items()),
+        ),
         table.table(head, rows),
     ]
     compared = [name for name in names if name != OURS]
@@ -95,11 +99,11 @@ def page(
 
 
 HEAD = """\
-One client for all: OTLP/HTTP protobuf over loopback, 512 spans a request, 8 connections, about 15 attributes
-and 760 bytes a span. Stored: every span is in the server's store and was counted there; of ours each was read
-back as well. Ours is durable at the answer (journal, fdatasync), and its CPU is that until all runs are
-measured and watched. {rounds} rounds, in which the servers take turns on empty stores, each warmed by one
-request: medians, with the smallest and largest round. Ours ran with {settings}; all else is default."""
+One client for all: OTLP/HTTP protobuf over loopback, 512 spans a request, {connections} connections, about
+15 attributes and 760 bytes a span. Stored: every span is in the server's store and was counted there; of ours
+each was read back as well. Ours is durable at the answer (journal, fdatasync), and its CPU is that until all
+runs are measured and watched. {rounds} rounds, in which the servers take turns on empty stores, each warmed
+by one request: medians, with smallest and largest round. Ours ran with {settings}; all else is default."""
 
 NOTE = """\
 The others do more for a span: cost tables, full text, rows that their pages search. They got fewer spans, for

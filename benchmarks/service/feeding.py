@@ -149,11 +149,10 @@ def templates(seed: int) -> tuple[list[load.Template], load.Template, int]:
 def capacity(port: int, seed: int, spans: int, stored: Callable[[], int]) -> float:
     """Return how many spans a second a service stores when it gets them as fast as it takes them."""
     made = [load.template(message) for message in load.messages(BLOCK_SPANS, seed)]
-    bodies = []
-    for number in range(-(-spans // BLOCK_SPANS)):
+    count, bodies = load.whole(spans, of=BLOCK_SPANS), []
+    for number in range(count // BLOCK_SPANS):
         nonce = load.nonce(seed, 1_000_000 + number)
         bodies += [one.made(nonce) for one in made]
-    count = BLOCK_SPANS * -(-spans // BLOCK_SPANS)
     before, began = stored(), time.monotonic()
     client.send(port, bodies, {"content-type": load.CONTENT_TYPES["protobuf"]}, connections=CONNECTIONS)
     while stored() < before + count:

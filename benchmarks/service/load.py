@@ -183,10 +183,10 @@ def last_ns(found: Sequence[ExportTraceServiceRequest]) -> int:
     return max(int(s.end_time_unix_nano) for message in found for s in spans(message))
 
 
-def whole(count: int) -> int:
-    """Return ``count`` spans rounded up to whole runs.
+def whole(count: int, of: int = SPANS_A_RUN) -> int:
+    """Return ``count`` spans rounded up to whole runs, or to whole blocks ``of`` so many spans.
 
-    >>> whole(100)
-    120
+    >>> whole(100), whole(100, of=10_020)
+    (120, 10020)
     """
-    return -(-count // SPANS_A_RUN) * SPANS_A_RUN
+    return -(-count // of) * of

@@ -130,15 +130,6 @@ def measure(target: Target, templates: Sequence[load.Template], spans: int, seed
     return Figures(expected - before, answered, stored, end.cpu_s - start.cpu_s, rss, sent.again)
 
 
-def blocks(count: int) -> int:
-    """Return ``count`` spans rounded up to whole blocks: a run that is cut ends by its idle timeout only.
-
-    >>> blocks(1), blocks(BLOCK_SPANS), blocks(100_000)
-    (10020, 10020, 100200)
-    """
-    return -(-count // BLOCK_SPANS) * BLOCK_SPANS
-
-
 def _bodies(templates: Sequence[load.Template], spans: int, seed: int) -> tuple[list[bytes], list[Numbers]]:
     """Return requests of so many spans, and their span ids."""
     bodies, ids, left, number = [], [], spans, 0
@@ -204,8 +195,9 @@ def rounds(
             with tempfile.TemporaryDirectory() as text:
                 folder = Path(text)
                 if name == OURS:
+                    ends = load.whole(spans, of=BLOCK_SPANS)  # a cut run ends by its idle timeout only
                     with ours(folder) as target:
-                        figures[name] = measure(target, templates, blocks(spans), seed + number)
+                        figures[name] = measure(target, templates, ends, seed + number)
                 else:
                     peer = known[name] = peers.MAKERS[name](interpreters[name], folder, PEER_SPANS[name])
                     with theirs(peer, folder) as target:

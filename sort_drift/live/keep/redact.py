@@ -69,33 +69,22 @@ class Redactor:
         ('mail [e-mail]', '{"k":"[key]","n":"[card]","p":0.5333333333333333}')
         """
         there = [name for name in (*PLAIN, *JSON) if name in frame.columns]
-        once = {name: _once(frame[name]) for name in there if frame[name].null_count() < frame.height}
-        if not once:
+        once = {name: frame[name].unique() for name in there}  # names and resources come again and again
+        hits = self._hits(once.values())
+        if not hits:
             return frame
-        found = self._found(once)
-        return (
-            frame.with_columns(
-                (self._plain if name in PLAIN else self._json)(frame[name], texts)
-                for name, texts in found.items()
-            )
-            if found
-            else frame
+        found = {name: [text for text in texts.to_list() if text in hits] for name, texts in once.items()}
+        return frame.with_columns(
+            (self._plain if name in PLAIN else self._json)(frame[name], texts)
+            for name, texts in found.items()
+            if texts
         )
 
-    def _found(self, once: Mapping[str, pl.Series]) -> dict[str, list[str]]:
-        """Return the texts of each column that have something to be cleared; columns without are left out.
-
-        All columns are looked through at once: a call costs more than the text of a request.
-        """
+    def _hits(self, columns: Iterable[pl.Series]) -> set[str]:
+        """Return the texts that have something to be cleared, of all columns at once: a call costs more."""
         anything = "|".join(f"(?:{pattern})" for pattern, _ in self.patterns)
-        hits = pl.concat(list(once.values())).str.contains(anything).to_list()
-        found, at = dict[str, list[str]](), 0
-        for name, texts in once.items():
-            here = [i for i in range(len(texts)) if hits[at + i]]
-            at += len(texts)
-            if here:
-                found[name] = texts.gather(here).to_list()
-        return found
+        texts = pl.concat([pl.Series(dtype=pl.String), *columns])
+        return set(texts.filter(texts.str.contains(anything).fill_null(value=False)))
 
     def _clear(self, texts: list[str]) -> list[str]:
         cleared = pl.Series(texts, dtype=pl.String)
@@ -118,11 +107,6 @@ class Redactor:
             leaf: new for leaf, old, new in zip(leaves, said, self._clear(said), strict=True) if old != new
         }
         return text.replace(found, [orjson.dumps(_with(tree, clear)).decode() for tree in trees])
-
-
-def _once(text: pl.Series) -> pl.Series:
-    """Return each text of a column once: names and resources come again and again."""
-    return text.unique().alias("")
 
 
 _Leaf = str | int | float

@@ -106,24 +106,24 @@ def fleet(settings: Settings, writer: Writer, events: Events, say: Say) -> tuple
             observed = kept.observed
     except (InputError, ValueError) as error:
         say(f"the monitors begin anew: {error}")
-    saved, began = observed, monotonic()
+    seen, saved = observed, monotonic()
     for number, table in writer.store.run_tables(observed):
         events.append(made.observe(of_agents(table)))
         observed = number
-        if monotonic() - began >= CHECKPOINT_S:
-            saved, began = _checkpoint(settings, made, observed, say), monotonic()
-    if observed > saved:
+        if monotonic() - saved >= CHECKPOINT_S:
+            _checkpoint(settings, made, observed, say)
+            saved = monotonic()
+    if observed > seen:
         _checkpoint(settings, made, observed, say)
     return made, observed
 
 
-def _checkpoint(settings: Settings, made: Fleet, observed: int, say: Say) -> int:
+def _checkpoint(settings: Settings, made: Fleet, observed: int, say: Say) -> None:
     """Write down what the monitors have seen; where that fails, the next start replays it again."""
     try:
         state.save(settings.store, made, observed)
     except StoreError as error:
         say(f"no checkpoint of the monitors: {error.line()}")
-    return observed
 
 
 def _baseline(settings: Settings) -> Population | None:
