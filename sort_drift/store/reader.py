@@ -128,6 +128,20 @@ class Store(View):
         runs = conform(found, RUNS).sort("start_ns", "run_id", nulls_last=True)
         return runs.with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias("run"))
 
+    def runs_of(self, trace_ids: Iterable[str], until_ns: int | None) -> pl.DataFrame:
+        """Return (run_id, trace_ids, start_ns, end_ns) of the runs that some traces are part of.
+
+        Every revision of them, oldest first. Only segments with runs that began until ``until_ns`` are read:
+        0.3 s for a million runs, and a millisecond a segment.
+        """
+
+        def until() -> list[manifest.RunSegment]:
+            return [line for line in self._measured() if segments.overlap(line, None, until_ns)]
+
+        found = self._query("runs_of", until, traces=list(trace_ids))
+        columns = ("run_id", "trace_ids", "start_ns", "end_ns")
+        return pl.DataFrame(schema={name: RUNS[name] for name in columns}) if found is None else found
+
     def _measured(self) -> list[manifest.RunSegment]:
         return [line for line in self.of(manifest.RunSegment) if line.geometry == GEOMETRY_VERSION]
 

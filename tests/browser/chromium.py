@@ -19,12 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE_S, until
+
 PROGRAM = next(
     (p for name in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(name))), None
 )
-
-PATIENCE_S = 60.0
-"""Seconds for an answer: two cores shared by many take a while to start a browser."""
 
 _FLAGS = (
     "--headless",
@@ -78,9 +77,9 @@ class Browser:
             self._next()
 
     def _next(self) -> dict[str, Any]:
-        until = time.monotonic() + PATIENCE_S
+        end = time.monotonic() + PATIENCE_S
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._answers], [], [], max(0.0, until - time.monotonic()))
+            ready, _, _ = select.select([self._answers], [], [], max(0.0, end - time.monotonic()))
             piece = os.read(self._answers, 1 << 20) if ready else b""
             if not piece:
                 raise TimeoutError("no answer from Chromium")
@@ -120,16 +119,19 @@ class Page:
         self.call("Page.navigate", url=where.as_uri() if isinstance(where, Path) else where)
         self.browser.wait("Page.loadEventFired")
 
-    def until(self, expression: str, seconds: float = 10.0) -> Any:
-        """Wait until an expression is true in the page, and return it."""
-        end = time.monotonic() + seconds
-        careful = (
-            f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"  # between two pages
-        )
-        while not (found := self.run(careful)):
-            assert time.monotonic() < end, f"not within {seconds} s: {expression}"
-            time.sleep(0.05)
-        return found
+    def until(self, expression: str) -> Any:
+        """Wait until an expression is true in the page, and return it; between two pages it is not."""
+        careful = f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()"
+
+        def look() -> Any:
+            try:
+                return self.run(careful)
+            except RuntimeError as error:
+                if "navigated" in str(error):
+                    return None
+                raise
+
+        return until(look, told=lambda: expression)
 
     def media(self, *, print_: bool = False, dark: bool = False) -> None:
         """Pretend to be paper, or a dark screen."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable
 
 import pytest
 
@@ -14,6 +13,7 @@ from sort_drift_sdk import host, load, semconv, serving
 from tests.loopback import Answer
 from tests.loopback import serving as served
 from tests.sdk import caught
+from tests.waiting import until
 
 PAGES = {
     "vllm": 'vllm:num_requests_running{engine="0"} 3.0\nvllm:num_requests_waiting{engine="0"} 2.0\n'
@@ -31,14 +31,6 @@ def quiet():
     """No sampler outlives its test."""
     yield
     load.stop()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for the background thread, at most 5 s."""
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("engine", PAGES)

@@ -78,6 +78,7 @@ class Keeper(threading.Thread):
         self._times = _Times(checkpoint=monotonic())
         self._sealing: list[Sealable] = []  # journals that are closed and not stored
         self._unwritten: list[pl.DataFrame] = []  # run tables that are not stored
+        self._lost: list[Gone] = []  # runs whose spans have to be read again
         self._oldest = parts.writer.number  # segment after which something is open, when last said
         self._saved = 0  # what the last checkpoint of this process had seen
         self._untold: list[Happening] = []  # what the monitors said and is in no file yet
@@ -124,15 +125,26 @@ class Keeper(threading.Thread):
         traces = self.parts.closing.traces
         late, lost = traces.add(pl.concat(frames), monotonic(), self.parts.writer.number)
         self.parts.board.count("late", late)
-        if lost:
-            self._reread(lost)
+        self._lost += lost.values()
 
-    def _reread(self, lost: dict[str, Gone]) -> None:
-        """Bring back the spans of runs that were over for long: a late span came for each of them."""
-        writer, traces = self.parts.writer, self.parts.closing.traces
-        for gone in {gone.traces: gone for gone in lost.values()}.values():
+    def _recall(self) -> None:
+        """Bring back the spans of runs that were over for long: a late span came for each of them.
+
+        Before runs are closed, not at every frame: for traces that nobody here remembers the tables of all
+        runs are looked through.
+        """
+        parts = self.parts
+        writer, traces = parts.writer, parts.closing.traces
+        if traces.unsure:
+            runs = writer.store.runs_of(traces.unsure, traces.forgotten_ns).iter_rows()
+            found = {run_id: Gone.of(*run) for run_id, *run in runs}
+            parts.fleet.seen(found)
+            parts.board.count("late", traces.sure(name for gone in found.values() for name in gone.traces))
+            self._lost += found.values()
+        for gone in {gone.traces: gone for gone in self._lost}.values():
             spans = writer.store.spans_of(gone.traces, gone.first_ns, gone.last_ns)
-            traces.add(spans, monotonic(), writer.number)
+            traces.add(spans, monotonic(), writer.number, read=True)
+        self._lost.clear()
 
     def _tick(self, now: float) -> None:
         parts = self.parts
@@ -179,6 +191,7 @@ class Keeper(threading.Thread):
         if not all_ and now - self._times.runs < RUNS_S:
             return
         parts = self.parts
+        self._recall()
         table = parts.closing.close(now)
         if table is not None:
             self._unwritten.append(table.with_columns(source=pl.lit("live")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
@@ -14,7 +14,7 @@ from sort_drift.live.board import RUNS_SHOWN, Board
 from sort_drift.live.keep import journal, state
 from sort_drift.live.keep.committer import decode
 from sort_drift.live.keep.runs import Closing, of_agents
-from sort_drift.live.keep.traces import REMEMBERED, Traces
+from sort_drift.live.keep.traces import REMEMBERED, Gone, Traces
 from sort_drift.live.outbound.events import Events
 from sort_drift.live.settings import Settings
 from sort_drift.live.watch.fleet import Fleet
@@ -58,7 +58,8 @@ def traces(settings: Settings, writer: Writer) -> Traces:
     """Return the traces that no run table covers yet, as if their spans had just come.
 
     Those of the last runs that were measured are remembered: a client whose answer was lost with the process
-    sends its spans again, and a part of a run must not take the place of the whole.
+    sends its spans again, and a part of a run must not take the place of the whole. Of older ones it is known
+    until when there were some: the store is asked for those (``Keeper._recall``).
     """
     found = Traces(settings.grace_s, settings.idle_s, settings.late_s, settings.held_spans)
     store = writer.store
@@ -66,21 +67,25 @@ def traces(settings: Settings, writer: Writer) -> Traces:
     after = _covered(store) if pending else 0
     for frame in store.spans(touching=pending) if pending else ():
         found.add(frame, monotonic(), after)
-    for table in _last(store, REMEMBERED):
-        for names, first, last in table.select("trace_ids", "start_ns", "end_ns").iter_rows():
-            found.remember(tuple(names), first, last)
+    after = _before_last(store, REMEMBERED)
+    for _, table in store.run_tables(after):
+        for run in table.select("trace_ids", "start_ns", "end_ns").iter_rows():
+            found.remember(Gone.of(*run))
+    for line in store.of(RunSegment):
+        if files.segment_number(line.segment) <= after:
+            found.forgotten(line.max_ns or 0)
     return found
 
 
-def _last(store: Store, rows: int) -> Iterator[pl.DataFrame]:
-    """Yield the last run tables, oldest first, with ``rows`` runs together, or all there are."""
+def _before_last(store: Store, rows: int) -> int:
+    """Return the number of the segment after which the last ``rows`` runs come, 0 where all of them do."""
     lines = {files.segment_number(line.segment): line.rows for line in store.of(RunSegment)}
-    after = seen = 0
+    seen = 0
     for number in sorted(lines, reverse=True):
-        after, seen = number - 1, seen + lines[number]
+        seen += lines[number]
         if seen >= rows:
-            break
-    yield from (table for _, table in store.run_tables(after))
+            return number - 1
+    return 0
 
 
 def _covered(store: Store) -> int:
@@ -137,7 +142,8 @@ def closing(settings: Settings, writer: Writer, board: Board) -> Closing:
 
 def shown(writer: Writer) -> pl.DataFrame:
     """Return the runs that the page begins with: of the last segments, not of all of them."""
-    tables = list(_last(writer.store, RUNS_SHOWN))
+    store = writer.store
+    tables = [table for _, table in store.run_tables(_before_last(store, RUNS_SHOWN))]
     if not tables:
         return pl.DataFrame(schema=RUNS)
     return pl.concat(tables, how="diagonal_relaxed").unique("run_id", keep="last", maintain_order=True)

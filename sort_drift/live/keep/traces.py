@@ -13,13 +13,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 import polars as pl
 
 from sort_drift.model import SPANS
 
 REMEMBERED = 200_000
-"""Traces that left memory and whose late spans are recognised: 60 MB."""
+"""Traces that left memory and whose late spans are recognised at once: 60 MB. The store knows the others."""
 
 _AROUND_NS = 600 * 10**9
 _RARELY_S = 30.0
@@ -56,6 +57,13 @@ class Gone:
     first_ns: int | None
     last_ns: int | None
 
+    @classmethod
+    def of(cls, trace_ids: Iterable[str], start_ns: int | None, end_ns: int | None) -> Self:
+        """Return the traces of a run, whose spans may lie somewhat outside of what is known of its times."""
+        first = None if start_ns is None else start_ns - _AROUND_NS
+        last = None if end_ns is None else end_ns + _AROUND_NS
+        return cls(tuple(trace_ids), first, last)
+
 
 Group = tuple[str, ...]
 """Traces that may hold parts of one run."""
@@ -70,6 +78,8 @@ class Traces:
     late_s: float
     held: int  # spans at most
     lag_s: float = 0.0  # how late the last look found what was quiet by then
+    forgotten_ns: int | None = None  # when the last run ended of which nothing is known here any more
+    unsure: dict[str, None] = field(default_factory=dict)  # traces that may belong to such a run
     _known: dict[str, Trace] = field(default_factory=dict)
     _gone: OrderedDict[str, Gone] = field(default_factory=OrderedDict)
     _frames: list[pl.DataFrame] = field(default_factory=list)
@@ -114,10 +124,13 @@ class Traces:
 
     # -- in
 
-    def add(self, frame: pl.DataFrame, now: float, after: int) -> tuple[int, dict[str, Gone]]:
+    def add(
+        self, frame: pl.DataFrame, now: float, after: int, *, read: bool = False
+    ) -> tuple[int, dict[str, Gone]]:
         """Take spans; ``after`` is the number of the last segment, which does not have them yet.
 
-        Return how many were late, and traces whose earlier spans have to be read again.
+        With ``read`` they were read again. Return how many were late, and traces whose earlier spans have to
+        be read again.
         """
         frame = frame.with_columns(pl.lit(None, pl.String).alias(name) for name in _NOT_READ)
         self._frames.append(frame)
@@ -132,6 +145,10 @@ class Traces:
                     lost[name] = gone
                     known.again = True
                     late += spans
+                elif read:
+                    known.again = True
+                elif self.forgotten_ns is not None and (first is None or first <= self.forgotten_ns):
+                    self.unsure[name] = None
             elif known.over is not None:
                 known.over, known.again, known.after = None, True, after
                 late += spans
@@ -146,16 +163,23 @@ class Traces:
         self._tie(frame)
         return late, lost
 
-    def remember(self, traces: Group, first_ns: int | None, last_ns: int | None) -> None:
-        """Know traces that were over before this process began: what comes of them is late, too.
-
-        Their spans may begin and end somewhat outside of what is known of their run.
-        """
-        first = None if first_ns is None else first_ns - _AROUND_NS
-        last = None if last_ns is None else last_ns + _AROUND_NS
-        for name in traces:
+    def remember(self, gone: Gone) -> None:
+        """Know traces that were over before this process began: what comes of them is late, too."""
+        for name in gone.traces:
             if name not in self._known:
-                self._gone[name] = Gone(traces, first, last)
+                self._gone[name] = gone
+
+    def forgotten(self, last_ns: int) -> None:
+        """Know that there were traces that began until then, and are not in memory: ``unsure`` are such."""
+        self.forgotten_ns = max(self.forgotten_ns or 0, last_ns)
+
+    def sure(self, again: Iterable[str]) -> int:
+        """Know which of ``unsure`` had a run before; return how many spans of those were late."""
+        found = [self._known[name] for name in again if name in self.unsure]
+        for trace in found:
+            trace.again = True
+        self.unsure.clear()
+        return sum(trace.spans for trace in found)
 
     # -- out
 
@@ -243,7 +267,7 @@ class Traces:
             trace = self._known.pop(name)
             self._gone[name] = Gone(runs.get(name, (name,)), trace.first_ns, trace.last_ns)
         while len(self._gone) > REMEMBERED:
-            self._gone.popitem(last=False)
+            self.forgotten(self._gone.popitem(last=False)[1].last_ns or 0)
         self._merge(set(gone))
         self._rebuild()
         return gone

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,11 +19,13 @@ from sort_drift.ingest.batches import Row
 from sort_drift.live import service
 from sort_drift.live.keep import journal, startup, state
 from sort_drift.live.keep import keeper as keeping
+from sort_drift.live.keep import traces as remembering
 from sort_drift.live.receive.terms import Decoded
 from sort_drift.live.service import Running
 from sort_drift.live.settings import Settings, Watching
 from sort_drift.store import Store
 from tests.live.keep.test_committer import request
+from tests.waiting import until
 
 QUICK = Settings(
     Path(),
@@ -79,14 +80,6 @@ def run(number: int, *, task: str = "t", retries: int = 0, calls: int = 2) -> li
             clock += 6
     name = {"gen_ai.agent.name": "planner", "sort_drift.task.id": task}
     return [*rows, row("invoke_agent planner", 1, None, "invoke_agent", (0, clock), **name)]
-
-
-def until(true: Callable[[], bool], patience_s: float = 30.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + patience_s
-    while not true():
-        assert time.monotonic() < end, "it did not come"
-        time.sleep(0.02)
 
 
 def sent(made: Running, *decoded: Decoded) -> None:
@@ -217,6 +210,41 @@ def test_a_part_of_a_run_sent_again_after_a_restart_changes_nothing(tmp_path: Pa
         assert made.board.counts()["late"] == 3
     found = Store.open(tmp_path).runs()
     assert found.select("run_id", "llm_calls", "tools", "retry_depth").rows() == before
+
+
+@pytest.mark.fault(39, 40)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_part_of_a_run_that_nobody_remembers_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    """Spans of a run that was over many runs ago come again: the store says so, and the whole run stays."""
+    monkeypatch.setattr(startup, "REMEMBERED", 1)
+    monkeypatch.setattr(remembering, "REMEMBERED", 1)
+    rows = run(1, calls=4)
+
+    def told_before(made: Running) -> None:
+        for number, one in enumerate([rows, run(2), run(3)]):
+            sent(made, request(*one))
+            measured(made, number + 1)  # in a segment of its own
+        until(lambda: made.keeper.parts.closing.traces.spans == 0)
+
+    def told_again(made: Running) -> None:
+        new = made.board.counts()
+        sent(made, request(*rows[:3]), request(*run(4)))
+        until(lambda: made.board.counts()["revised"] == new["revised"] + 1)
+        measured(made, 4)
+        assert made.board.counts()["late"] == new["late"] + 3
+        assert sum(agent.runs for agent in made.keeper.parts.fleet.watches.values()) == 4
+
+    with running(tmp_path, late_s=0.1) as made:
+        told_before(made)
+        if not restarted:
+            told_again(made)
+    if restarted:
+        with running(tmp_path, late_s=0.1) as made:
+            told_again(made)
+    found = Store.open(tmp_path).runs()
+    assert found["llm_calls"].to_list() == [4, 2, 2, 2]
 
 
 def drifting(count: int, change: int) -> list[list[Row]]:

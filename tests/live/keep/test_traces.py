@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from sort_drift import pipeline
 from sort_drift.live.board import Board
+from sort_drift.live.keep import traces as remembering
 from sort_drift.live.keep.runs import Closing
 from sort_drift.live.keep.traces import Traces
 from tests import spans as synthetic
@@ -19,6 +20,7 @@ from tests.spans import EPOCH, MS
 from tests.store_frames import NOON, spans, trace
 
 GRACE, IDLE, LATE = 5.0, 100.0, 50.0
+FAR = 1e6  # however long measuring took: nothing waits for its next turn any more
 
 
 def fresh(held: int = 100_000) -> Traces:
@@ -105,9 +107,9 @@ def test_a_late_span_opens_its_run_again() -> None:
     assert first is not None
     assert first.select("run_id", "llm_calls").rows() == [("t", 2)]
     assert closing.close(GRACE + 1) is None
-    late, lost = closing.traces.add(whole[3:], 20.0, 1)
+    late, lost = closing.traces.add(whole[3:], FAR, 1)
     assert (late, lost) == (2, {})
-    again = closing.close(20.0 + GRACE)
+    again = closing.close(FAR + GRACE)
     assert again is not None
     assert again.select("run_id", "llm_calls").rows() == [("t", 4)]
     assert board.counts()["revised"] == 1
@@ -126,6 +128,24 @@ def test_a_span_of_a_run_that_left_memory_says_what_to_read_again() -> None:
     assert late == 1
     assert sorted(lost["a"].traces) == ["a", "b"]
     assert lost["a"].first_ns == both["start_ns"].min()
+
+
+def test_a_trace_that_nobody_remembers_may_be_an_old_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What begins before the last forgotten one ended is unsure; what begins later is new."""
+    monkeypatch.setattr(remembering, "REMEMBERED", 1)
+    closing = Closing(fresh(), Board())
+    for number, name in enumerate("abc"):
+        closing.traces.add(trace(name, at=NOON + number * 10**9), 0.0, 0)
+    assert closing.traces.unsure == {}
+    assert closing.close(GRACE) is not None
+    closing.forget(GRACE + LATE + 1)
+    late, lost = closing.traces.add(trace("a", at=NOON)[1:], 200.0, 3)
+    assert (late, lost) == (0, {})
+    closing.traces.add(trace("new", at=NOON + 10 * 10**9), 200.0, 3)
+    closing.traces.add(trace("read", at=NOON), 200.0, 3, read=True)
+    assert list(closing.traces.unsure) == ["a"]
+    assert closing.traces.sure(["a", "b"]) == trace("a").height - 1
+    assert closing.traces.unsure == {}
 
 
 def test_memory_is_bounded() -> None:
@@ -196,7 +216,7 @@ def test_runs_come_out_as_a_batch_would_measure_them(seed: int, pieces: int) -> 
         traces.add(frame[low:high], now, 0)
         now += 1.0
         tables.append(closing.close(now))
-    tables.append(closing.close(now + IDLE))
+    tables.append(closing.close(now + FAR))
     found = pl.concat([t for t in tables if t is not None], how="diagonal_relaxed")
     found = found.unique("run_id", keep="last").sort("run_id")
     same = [

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from sort_drift.live.board import Board
 from sort_drift.live.outbound import metrics
+from tests.waiting import until
 
 ALERTMANAGER = "prometheus-alertmanager" if shutil.which("prometheus-alertmanager") else "alertmanager"
 
@@ -36,15 +37,6 @@ def free_port() -> int:
     with socket.socket() as opened:
         opened.bind(("127.0.0.1", 0))
         return int(opened.getsockname()[1])
-
-
-def until(true: Callable[[], Any], patience_s: float = 20.0) -> Any:
-    """Wait until ``true`` returns something true, and return it."""
-    end = time.monotonic() + patience_s
-    while not (found := true()):
-        assert time.monotonic() < end, f"not within {patience_s} s"
-        time.sleep(0.05)
-    return found
 
 
 def get(address: str, path: str) -> Any:

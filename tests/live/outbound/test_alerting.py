@@ -30,11 +30,11 @@ from tests.live.outbound.programs import (
     needs,
     prometheus,
     serving,
-    until,
 )
 from tests.loopback import Answer, Server
 from tests.loopback import serving as sink
 from tests.shared_data import ROOT
+from tests.waiting import until
 
 EXAMPLES = ROOT / "examples" / "live"
 RULES = EXAMPLES / "alerts.rules.yml"
@@ -163,8 +163,8 @@ def test_an_alarm_straight_to_alertmanager(tmp_path: Path) -> None:
     with paging(tmp_path / "alertmanager") as (pager, woken):
         hook = Webhook(f"http://{pager}", "alertmanager")
         board = running(both)
+        board.show(events=[opened])
         with _sending(hook, board, tmp_path) as hooks:
-            board.show(events=[opened])
             hooks.send(opened)
             hooks.send(opened)
             until(

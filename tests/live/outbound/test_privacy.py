@@ -15,8 +15,9 @@ from sort_drift.live.outbound.events import Events
 from sort_drift.live.outbound.webhooks import Webhooks
 from sort_drift.live.settings import Webhook
 from tests.live.outbound.fleets import AGENT, agent, alarm, resolved, running, state
-from tests.live.outbound.programs import free_port, until
+from tests.live.outbound.programs import free_port
 from tests.loopback import Answer, serving
+from tests.waiting import until
 
 SECRETS = ("ada@example.com", "sk-live-4242424242424242", "4111 1111 1111 1111", "hook-t0ken", "s3cret-path")
 ADDRESS = re.compile(r"[\w.]+@[\w.]+|\bsk-|(?<![\d.])(?:\d[ -]?){13,16}\b")

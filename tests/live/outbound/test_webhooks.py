@@ -19,9 +19,10 @@ from sort_drift.live.outbound import sender
 from sort_drift.live.outbound.webhooks import Pace, Webhooks
 from sort_drift.live.settings import Webhook
 from tests.live.outbound.fleets import AGENT, agent, alarm, resolved, running, shift, state
-from tests.live.outbound.programs import free_port, until
+from tests.live.outbound.programs import free_port
 from tests.loopback import Answer, Server, serving
 from tests.shared_data import ROOT
+from tests.waiting import until
 
 FAST = Pace(first_s=0.01, most_s=0.05, again_s=0.2, lease_s=60)
 PAGE = "http://127.0.0.1:8321"

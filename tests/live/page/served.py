@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from sort_drift.live.board import Board
 from sort_drift.live.page.app import application
 from sort_drift.live.settings import Settings
 from tests.live.page.boards import SETTINGS, Graphs
+from tests.waiting import until
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,8 @@ def serving(app: ASGIApp, *, quiet: bool = False) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.01)
+    until(lambda: server.started or not thread.is_alive())
+    assert thread.is_alive()
     try:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     finally:

@@ -16,6 +16,7 @@ from sort_drift.live.board import Board, Health
 from sort_drift.live.page import sse
 from tests.live.page import boards
 from tests.live.page.served import served, serving
+from tests.waiting import until
 
 
 def events(lines: Iterator[str]) -> Iterator[dict[str, Any]]:
@@ -95,10 +96,7 @@ def test_listeners_are_bounded_and_places_are_given_back() -> None:
             refused = client.get(url)
             assert refused.status_code == 503
             assert refused.headers["retry-after"] == "30"
-        deadline = time.monotonic() + 20
-        while stream.listeners and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert stream.listeners == 0
+        until(lambda: stream.listeners == 0)
         with httpx.stream("GET", url) as again:
             assert again.status_code == 200
         board.show(health=Health("draining"))
@@ -114,10 +112,7 @@ def test_a_listener_that_vanishes_is_forgotten() -> None:
             raw.sendall(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
             assert raw.recv(100)
             raw.close()
-        deadline = time.monotonic() + 10
-        while stream.listeners and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert stream.listeners == 0
+        until(lambda: stream.listeners == 0)
 
 
 def test_a_stop_does_not_wait_for_browsers() -> None:

@@ -26,6 +26,7 @@ from tests.ingest_exports import field
 from tests.live.receive.serving import Service, growth, request, serving, span
 from tests.live.receive.test_decode import logs, metrics, nested
 from tests.live.receive.test_http import sized
+from tests.waiting import until
 
 EXPORT = {signal: method for method, signal in module.METHODS.items()}
 DETAILS = "grpc-status-details-bin"
@@ -243,8 +244,7 @@ def test_calls_that_never_send_do_not_hold_the_others_up(tmp_path, monkeypatch):
         began = time.monotonic()
         assert export(other, request(span())) == b""
         assert time.monotonic() - began < 4
-        time.sleep(0.5)
-        assert sum(one.done() for one in waiting) >= 24  # all but those that nobody waits for
+        until(lambda: sum(one.done() for one in waiting) >= 24)  # all but those that nobody waits for
         assert {one.result() for one in waiting if one.done()} == {grpc.StatusCode.DEADLINE_EXCEEDED}
         done.set()
 
@@ -301,8 +301,7 @@ def test_a_client_that_gives_up_leaves_nothing_behind(service: Service):
             future.cancel()
     with socket.create_connection(("127.0.0.1", service.grpc_port)) as sock:
         sock.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-    time.sleep(0.3)
-    assert service.intake.admission.bytes == 0
+    until(lambda: service.intake.admission.bytes == 0)
     with opened(service) as channel:
         assert export(channel, request(span())) == b""
 

@@ -8,21 +8,18 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import polars as pl
 
 from sort_drift.errors import SortDriftError
 from sort_drift.store import Store
 from tests.shared_data import ROOT
-
-PATIENCE_S = 60.0
-"""How long anything may take: two cores may be shared by many."""
+from tests.waiting import PATIENCE_S, until
 
 SOON: Mapping[str, Any] = {"seal_s": 0.5, "grace_s": 0.2, "idle_s": 2.0}
 """The [live] table of most tests: spans are readable, and runs measured, within a second or two."""
@@ -30,16 +27,6 @@ SOON: Mapping[str, Any] = {"seal_s": 0.5, "grace_s": 0.2, "idle_s": 2.0}
 ANYWHERE = ("--otlp-http", "127.0.0.1:0", "--otlp-grpc", "127.0.0.1:0", "--page", "127.0.0.1:0")
 
 _LISTENER = re.compile(r"^sort-drift live: (OTLP/HTTP|OTLP/gRPC|page) on (\S+)$", re.MULTILINE)
-
-_T = TypeVar("_T")
-
-
-def until(look: Callable[[], _T], patience_s: float = PATIENCE_S) -> _T:
-    """Look again and again until there is something, and return it; the last look counts, whatever it is."""
-    deadline = time.monotonic() + patience_s
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return found
 
 
 @dataclass
@@ -88,13 +75,14 @@ class Service:
             found = self.spans()
             return [found] if found.height >= count else []
 
-        found = until(look)
-        assert found, f"{count} spans were sent, {self.spans().height} are there\n{self.said}"
-        return found[0]
+        (found,) = until(
+            look, told=lambda: f"{count} spans were sent, {self.spans().height} are there\n{self.said}"
+        )
+        return found
 
     def runs(self, traces: Iterable[str] = ()) -> list[dict[str, Any]]:
         """Return what ``sort-drift runs STORE --json`` lists, once the runs of ``traces`` are there."""
-        until(lambda: set(traces) <= self.measured())
+        until(lambda: set(traces) <= self.measured(), told=lambda: self.said)
         done = command("runs", str(self.store), "--json")
         assert done.returncode in {0, 3}, done.stderr
         return list(json.loads(done.stdout)["runs"]) if done.returncode == 0 else []
@@ -159,7 +147,10 @@ def running(
     service = Service(store, log, process)
     begun = len(service.said)
     try:
-        until(lambda: "sort-drift live: ready\n" in service.said[begun:] or process.poll() is not None)
+        until(
+            lambda: "sort-drift live: ready\n" in service.said[begun:] or process.poll() is not None,
+            told=lambda: service.said,
+        )
         found = dict(_LISTENER.findall(service.said[begun:]))
         assert process.poll() is None, service.said
         service.http_url = found.get("OTLP/HTTP", "")

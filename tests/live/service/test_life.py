@@ -20,8 +20,9 @@ import pytest
 from sort_drift.live.keep import journal
 from sort_drift.store import Store
 from tests.contract.test_json_schema import check as described
-from tests.live.service import SOON, Service, command, running, sending, until
+from tests.live.service import SOON, Service, command, running, sending
 from tests.live.service.sending import Trace
+from tests.waiting import until
 
 LINE = re.compile(r"sort-drift: .+[.?] \[[a-z-]+\]\n")
 

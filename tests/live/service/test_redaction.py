@@ -15,8 +15,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from sort_drift.live.keep import journal
 from sort_drift.live.keep.committer import decode
-from tests.live.service import SOON, Service, command, running, sending, until
+from tests.live.service import SOON, Service, command, running, sending
 from tests.live.service.sending import Trace
+from tests.waiting import until
 
 MAIL, KEY, CARD = "maria.curie@example.com", "sk-proj-Zq3abcdefghijklmnop12345678", "4111 1111 1111 1111"
 NUMBER = 5555_5555_5555_4444
