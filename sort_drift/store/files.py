@@ -49,12 +49,13 @@ def digest(path: Path | str) -> str:
     return state.hexdigest()
 
 
-def write(
-    path: Path, data: bytes | memoryview | Callable[[int], bytes | memoryview], *, mode: int = 0o600
-) -> None:
+Data = bytes | memoryview
+
+
+def write(path: Path, data: Data | Iterator[bytes] | Callable[[int], Data], *, mode: int = 0o600) -> None:
     """Make ``path`` hold ``data``, durably and in one step: tmp, fsync, rename, fsync of the directory.
 
-    ``data`` may be a function of the inode that the file will have.
+    ``data`` may come in pieces, or be a function of the inode that the file will have.
 
     Raises
     ------
@@ -67,7 +68,9 @@ def write(
         try:
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
             try:
-                write_all(descriptor, data(os.fstat(descriptor).st_ino) if callable(data) else data)
+                made = data(os.fstat(descriptor).st_ino) if callable(data) else data
+                for piece in (made,) if isinstance(made, Data) else made:
+                    write_all(descriptor, piece)
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)

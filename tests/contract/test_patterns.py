@@ -168,15 +168,19 @@ def took(pattern: Pattern, way: str, text: str) -> float:
 
 
 def slow(pattern: Pattern) -> Iterator[str]:
-    """Yield the first text over which time grows faster than its length."""
+    """Yield the first text over which time grows faster than its length, whenever it is asked."""
     for way, (before, unit, end) in itertools.product(sorted(pattern.ways), attacks(pattern)):
 
         def least(length: int, way: str = way, parts: tuple[str, str, str] = (before, unit, end)) -> float:
             text = parts[0] + parts[1] * (length // len(parts[1])) + parts[2]
             return min(took(pattern, way, text) for _ in range(3))
 
+        def grows(length: int, after_s: float) -> bool:
+            time.sleep(after_s)
+            return (long := least(length)) > NOISE_S and long > GROWTH * least(length // 4)
+
         for length in LENGTHS:
-            if (long := least(length)) > NOISE_S and long > GROWTH * least(length // 4):
+            if all(grows(length, after_s) for after_s in (0.0, 0.1, 0.2, 0.3)):  # others use the same cores
                 yield f"{pattern.place} {way}: {before!r} + {unit!r} * {length} + {end!r}"
                 return
 

@@ -182,17 +182,18 @@ def test_how_a_run_was_stopped_shows(tmp_path, stops, reason, cut):
     assert seen.run(tmp_path)["cut"] is cut
 
 
-def test_asyncio_timeout_around_a_run_is_its_deadline(tmp_path):
-    """``asyncio.timeout`` cancels the run from outside; with the budget used up that is the deadline."""
+@pytest.mark.parametrize(("began_s", "reason"), [(30, "deadline"), (29.9, "deadline"), (20, "cancelled")])
+def test_asyncio_timeout_around_a_run_is_its_deadline(began_s, reason):
+    """``asyncio.timeout`` cancels from outside, and began before the run: its budget is nearly used up."""
 
     async def main() -> None:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.03), sd.run(task="t", budget_s=0.03):
-                await asyncio.sleep(30)
+        async with asyncio.timeout(0.03), sd.run(task="t", budget_s=30) as run:
+            run._began -= began_s - 0.03
+            await asyncio.sleep(30)
 
-    with caught() as seen:
+    with caught() as seen, pytest.raises(TimeoutError):
         asyncio.run(main())
-    assert seen.of("invoke_agent agent")[semconv.FINISH_REASON] == "deadline"
+    assert seen.of("invoke_agent agent")[semconv.FINISH_REASON] == reason
 
 
 def test_an_interrupted_run_says_so():

@@ -27,6 +27,9 @@ _BUDGETS = {
 _TOLD = (semconv.TASK_ID, semconv.BLOCK_ID, *(declared for declared, _ in _BUDGETS.values()))
 """What a run says at its beginning as well."""
 
+_NEARLY = 0.99
+"""Share of a time budget with which it is used up: ``asyncio.timeout`` around a run begins earlier."""
+
 KILLED = "killed"
 """Finish reason of a run whose root never came."""
 
@@ -149,7 +152,7 @@ class Run:
         """Return what is known at the end."""
         used = time.monotonic() - self._began
         limit = self._budgets["time_s"]
-        late = limit is not None and used >= limit
+        late = limit is not None and used >= _NEARLY * limit
         reason = self._reason or _why(error, late=late)
         found: dict[str, Any] = {semconv.FINISH_REASON: reason}
         if limit is not None:

@@ -36,6 +36,8 @@ RUNS_S = 2.0
 """Seconds between two segments of runs: each costs two syncs and a line of the manifest."""
 
 CHECKPOINT_S = 30.0
+"""Seconds between two checkpoints of the monitors, at least (state.SHARE)."""
+
 BACKOFF_S = 5.0
 """Seconds until a store that could not be written to is tried again."""
 
@@ -63,7 +65,7 @@ class Parts:
 class _Times:
     tick: float = 0.0
     runs: float = 0.0
-    checkpoint: float = 0.0
+    checkpoint: float = 0.0  # not to be written before
     store: float = 0.0  # not to be tried before
 
 
@@ -75,7 +77,7 @@ class Keeper(threading.Thread):
         self.parts = parts
         self.failed = ""
         self._stopping = threading.Event()
-        self._times = _Times(checkpoint=monotonic())
+        self._times = _Times(checkpoint=monotonic() + CHECKPOINT_S)
         self._sealing: list[Sealable] = []  # journals that are closed and not stored
         self._unwritten: list[pl.DataFrame] = []  # run tables that are not stored
         self._lost: list[Gone] = []  # runs whose spans have to be read again
@@ -156,7 +158,7 @@ class Keeper(threading.Thread):
                 self._seal()
                 self._close(now)
                 self._accept()
-                if now - self._times.checkpoint >= CHECKPOINT_S:
+                if now >= self._times.checkpoint and parts.observed > self._saved:
                     self._checkpoint(now)
                 parts.upkeep.tick(parts.writer, now, self._saved)
             self._problem = ""
@@ -226,8 +228,8 @@ class Keeper(threading.Thread):
             self.parts.hooks.send(happening)
 
     def _checkpoint(self, now: float) -> None:
-        self._times.checkpoint = now
-        state.save(self.parts.settings.store, self.parts.fleet, self.parts.observed)
+        pause_s = state.save(self.parts.settings.store, self.parts.fleet, self.parts.observed)
+        self._times.checkpoint = now + max(CHECKPOINT_S, pause_s)
         self._saved = self.parts.observed
 
     def _accept(self) -> None:

@@ -111,24 +111,27 @@ def fleet(settings: Settings, writer: Writer, events: Events, say: Say) -> tuple
             observed = kept.observed
     except (InputError, ValueError) as error:
         say(f"the monitors begin anew: {error}")
-    seen, saved = observed, monotonic()
+    seen, due = observed, monotonic() + CHECKPOINT_S
     for number, table in writer.store.run_tables(observed):
         events.append(made.observe(of_agents(table)))
         observed = number
-        if monotonic() - saved >= CHECKPOINT_S:
-            _checkpoint(settings, made, observed, say)
-            saved = monotonic()
+        if monotonic() >= due:
+            due = monotonic() + _checkpoint(settings, made, observed, say)
     if observed > seen:
         _checkpoint(settings, made, observed, say)
     return made, observed
 
 
-def _checkpoint(settings: Settings, made: Fleet, observed: int, say: Say) -> None:
-    """Write down what the monitors have seen; where that fails, the next start replays it again."""
+def _checkpoint(settings: Settings, made: Fleet, observed: int, say: Say) -> float:
+    """Write down what the monitors have seen, and return the seconds until the next time.
+
+    Where that fails, the next start replays it again.
+    """
     try:
-        state.save(settings.store, made, observed)
+        return max(CHECKPOINT_S, state.save(settings.store, made, observed))
     except StoreError as error:
         say(f"no checkpoint of the monitors: {error.line()}")
+        return CHECKPOINT_S
 
 
 def _baseline(settings: Settings) -> Population | None:

@@ -14,23 +14,29 @@ from sort_drift.live.settings import Address, Settings
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
+TOKEN_LENGTH = 16
+"""Characters that a token has at least where others can reach us: they may try as often as they like."""
+
 _ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - what check_bind looks for, nothing listens here
 
 
 def check_bind(address: Address, settings: Settings, option: str = "") -> None:
     """Refuse to listen where others can reach us and nothing is asked of them.
 
-    Raises ``UsageError`` unless the address is of loopback, or there is a token, or client certificates are
-    asked for, or the operator said ``--insecure-no-auth``.
+    Raises ``UsageError`` unless the address is of loopback, or there is a token that cannot be guessed, or
+    client certificates are asked for, or the operator said ``--insecure-no-auth``.
     """
     mutual = settings.tls is not None and settings.tls.client_ca is not None
-    if address.loopback or settings.token or mutual or settings.insecure:
+    if address.loopback or mutual or settings.insecure or len(settings.token) >= TOKEN_LENGTH:
         return
+    what = "an address that other machines can reach needs a token or client certificates"
+    if settings.token:
+        what = f"the token can be guessed: it has fewer than {TOKEN_LENGTH} characters"
     raise UsageError(
-        "an address that other machines can reach needs a token or client certificates",
+        what,
         where=f"{option} {address}".strip(),
-        todo="Set a token, or a certificate authority of clients, or listen on 127.0.0.1; "
-        "--insecure-no-auth goes without",
+        todo="Set a token (openssl rand -hex 32), or a certificate authority of clients, or listen on "
+        "127.0.0.1; --insecure-no-auth goes without",
     )
 
 

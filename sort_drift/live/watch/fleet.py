@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -86,6 +86,7 @@ class Fleet:
         self.failed = 0
         self.unwatched = 0
         self.problems: deque[str] = deque(maxlen=PROBLEMS)
+        self._states: dict[str, AgentState] = {}  # of agents that made no run since: 0.35 ms each
         self.known: dict[int, None] = {}  # 64-bit hashes of run ids, those observed last are last
 
     def observe(self, table: pl.DataFrame) -> list[Happening]:
@@ -144,11 +145,16 @@ class Fleet:
             If there is no such agent, or no open alarm of the variable.
 
         """
-        return self.watches[agent].accept(variable)
+        watched = self.watches[agent]
+        self._states.pop(agent, None)
+        return watched.accept(variable)
 
     def agents(self) -> tuple[AgentState, ...]:
         """Return every agent that is watched or learns, in the order in which they came."""
-        return tuple(show.state(agent) for agent in self.watches.values())
+        for name, agent in self.watches.items():
+            if name not in self._states:
+                self._states[name] = show.state(agent)
+        return tuple(self._states[name] for name in self.watches)
 
     def load_names(self, table: pl.DataFrame) -> pl.Series:
         """Return ``load_name`` of each run by the cut points of its agent; null where they are not known."""
@@ -168,26 +174,29 @@ class Fleet:
         """Runs that had no task, so that there is nothing to compare them with."""
         return sum(agent.watch.taskless for agent in self.watches.values())
 
-    def plain(self) -> dict[str, Any]:
-        """Return the whole state as plain values, for JSON; every float survives it exactly."""
-        return {
-            **self._stamp(),
-            "failed": self.failed,
-            "unwatched": self.unwatched,
-            "problems": list(self.problems),
-            "known": b64encode(np.fromiter(self.known, "<u8", len(self.known)).tobytes()).decode(),
-            "agents": [state.plain(agent) for agent in self.watches.values()],
-        }
+    def lines(self) -> Iterator[bytes]:
+        """Yield the whole state: a line of JSON of the fleet, and one of each agent (50 kB to 20 MB)."""
+        yield msgspec.json.encode(
+            {
+                **self._stamp(),
+                "failed": self.failed,
+                "unwatched": self.unwatched,
+                "problems": list(self.problems),
+                "known": b64encode(np.fromiter(self.known, "<u8", len(self.known)).tobytes()).decode(),
+                "agents": len(self.watches),
+            }
+        )
+        yield from map(state.encode, self.watches.values())
 
     @classmethod
     def restore(
         cls,
-        plain: Mapping[str, Any],
+        lines: Iterable[bytes],
         watching: Watching,
         variables: Mapping[str, Variable],
         baseline: Population | None = None,
     ) -> Self:
-        """Return the fleet that ``plain`` described: it goes on as if it had never stopped.
+        """Return the fleet that ``lines`` described: it goes on as if it had never stopped.
 
         Rate, tolerances, limit and the runs to learn may differ. A variable that is new begins without
         earlier values, one that is no longer watched is dropped.
@@ -200,13 +209,17 @@ class Fleet:
 
         """
         fleet = cls(watching, variables, baseline)
-        for name, now in fleet._stamp().items():
-            if plain.get(name) != now:
-                raise ValueError(f"the state of the monitors rests on another {name}: {plain.get(name)!r}")
+        rest = iter(lines)
         try:
-            fleet._fill(plain)
+            head = msgspec.json.decode(next(rest, b""), type=dict[str, Any])
+            different = next((name for name, now in fleet._stamp().items() if head.get(name) != now), None)
+            if different is None:
+                fleet._fill(head, rest)
         except _DAMAGE as error:
             raise ValueError(f"the state of the monitors is damaged: {error!r}") from error
+        if different is not None:
+            said = head.get(different)
+            raise ValueError(f"the state of the monitors rests on another {different}: {said!r}")
         return fleet
 
     def _stamp(self) -> dict[str, Any]:
@@ -218,13 +231,15 @@ class Fleet:
             "by": list(self.plan.by),
         }
 
-    def _fill(self, plain: Mapping[str, Any]) -> None:
-        self.failed, self.unwatched = int(plain["failed"]), int(plain["unwatched"])
-        self.problems.extend(map(str, plain["problems"]))
-        self.known = dict.fromkeys(np.frombuffer(b64decode(plain["known"], validate=True), "<u8").tolist())
-        for kept in plain["agents"]:
-            agent = state.restore(kept, self.plan)
+    def _fill(self, head: Mapping[str, Any], lines: Iterable[bytes]) -> None:
+        self.failed, self.unwatched = int(head["failed"]), int(head["unwatched"])
+        self.problems.extend(map(str, head["problems"]))
+        self.known = dict.fromkeys(np.frombuffer(b64decode(head["known"], validate=True), "<u8").tolist())
+        for line in lines:
+            agent = state.decode(line, self.plan)
             self.watches[agent.name] = agent
+        if len(self.watches) != head["agents"]:
+            raise ValueError(f"{len(self.watches)} of {head['agents']} agents")
 
     def _observe(self, row: Row) -> list[Happening]:
         agent = self.watches.get(row.name)
@@ -239,6 +254,7 @@ class Fleet:
             elif not self.plan.learn:
                 agent.begin([])
             self.watches[row.name] = agent
+        self._states.pop(row.name, None)
         return agent.observe(row)
 
     def _first(self, run_id: str) -> bool:

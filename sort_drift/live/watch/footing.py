@@ -34,6 +34,9 @@ _REMEMBERED = 50_000
 STEP = 1.5
 """Loads of one band, each to the next."""
 
+_MOST_STEPS = 1_700
+"""A larger power of STEP is no float: a load of 1e299 times the median is a band of its own."""
+
 
 def band(load: float | None, cuts: Sequence[float]) -> str | None:
     """Return the band of a load and the name of its middle (``regimes.load_name``); None: not known.
@@ -52,7 +55,8 @@ def band(load: float | None, cuts: Sequence[float]) -> str | None:
     median = cuts[regimes.QUANTILES.index(0.5)]
     middle = median if median > 0 else 1.0
     if load > 0:
-        load = middle * STEP ** round((log(load) - log(middle)) / log(STEP))
+        steps = round((log(load) - log(middle)) / log(STEP))
+        load = middle * STEP**steps if steps < _MOST_STEPS else load
     return f"{regimes.load_name(load, cuts)} about {load:.3g}"
 
 

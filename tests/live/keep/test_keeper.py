@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -188,7 +188,7 @@ def test_what_was_replayed_is_not_replayed_again(
     with running(tmp_path) as made:
         sent(made, *(request(*run(number)) for number in range(3)))
         measured(made, 3)
-    (tmp_path / "live" / "monitors.json").unlink()
+    (tmp_path / "live" / "monitors.jsonl").unlink()
     monkeypatch.setattr(keeping, "CHECKPOINT_S", 1e6)
     with running(tmp_path):
         kept = state.load(tmp_path)
@@ -368,12 +368,24 @@ def test_what_the_prober_sends_is_stored_and_watched_by_nobody(tmp_path: Path) -
         assert made.board.agents == ()
 
 
-def test_a_damaged_checkpoint_is_said_and_the_monitors_begin_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda _: b"",
+        lambda _: b"{",
+        lambda text: text[:-20],
+        lambda text: text[: text.rindex(b'{"watch')],  # an agent is gone
+    ],
+)
+def test_a_damaged_checkpoint_is_said_and_the_monitors_begin_anew(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
     """Nothing of the runs is lost: all of them are replayed."""
     with running(tmp_path) as made:
         sent(made, *(request(*run(n)) for n in range(25)))
         measured(made, 25)
-    (tmp_path / "live" / "monitors.json").write_text("{")
+    monitors = tmp_path / "live" / "monitors.jsonl"
+    monitors.write_bytes(damage(monitors.read_bytes()))
     said: list[str] = []
     with service.parts(replace(QUICK, store=tmp_path), said.append) as made:
         assert any("begin anew" in line for line in said)

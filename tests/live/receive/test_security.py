@@ -16,7 +16,7 @@ import pytest
 
 from sort_drift.errors import UsageError
 from sort_drift.live.receive import security, servers
-from sort_drift.live.receive.security import check_bind
+from sort_drift.live.receive.security import TOKEN_LENGTH, check_bind
 from sort_drift.live.settings import Address, Limits, Settings, Tls
 from tests.live.receive import certificates
 from tests.live.receive.serving import PROTOBUF, Service, request, serving, span
@@ -47,7 +47,9 @@ def test_an_open_address_needs_a_token_or_certificates(host):
     assert "--insecure-no-auth" in caught.value.line()
     with pytest.raises(UsageError):
         check_bind(address, Settings(Path("s"), tls=TLS))
-    check_bind(address, Settings(Path("s"), token="t"))
+    with pytest.raises(UsageError, match="the token can be guessed"):
+        check_bind(address, Settings(Path("s"), token="t" * (TOKEN_LENGTH - 1)))
+    check_bind(address, Settings(Path("s"), token="t" * TOKEN_LENGTH))
     check_bind(address, Settings(Path("s"), insecure=True))
     check_bind(address, Settings(Path("s"), tls=Tls(Path("c"), Path("k"), Path("ca"))))
 

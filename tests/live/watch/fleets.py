@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-import msgspec
 import numpy as np
 import polars as pl
 
@@ -105,14 +103,13 @@ def pieces(runs: pl.DataFrame, cuts: Sequence[int]) -> list[pl.DataFrame]:
     return [runs[low:high] for low, high in pairwise(places)]
 
 
-def state_of(watched: Fleet) -> str:
-    """Return the whole state as JSON, which takes no NaN and no infinity."""
-    return json.dumps(watched.plain(), allow_nan=False)
+def state_of(watched: Fleet) -> list[bytes]:
+    """Return the whole state."""
+    return list(watched.lines())
 
 
 def restored(watched: Fleet, watching: Watching | None = None, baseline: Population | None = None) -> Fleet:
-    text = msgspec.json.encode(watched.plain())
-    return Fleet.restore(msgspec.json.decode(text), watching or watched.watching, VARIABLES, baseline)
+    return Fleet.restore(watched.lines(), watching or watched.watching, VARIABLES, baseline)
 
 
 def one(watched: Fleet, name: str = "shop/coder") -> AgentState:

@@ -25,6 +25,7 @@ from tests.live.watch.fleets import (
     one,
     population,
     restored,
+    state_of,
     table,
     together,
 )
@@ -211,10 +212,10 @@ def test_only_an_open_alarm_can_be_accepted(who: tuple[str, str]) -> None:
     """Anything else is a KeyError and changes nothing."""
     watched = fleet()
     watched.observe(table(600, shift=1.5, at=300))
-    before = watched.plain()
+    before = state_of(watched)
     with pytest.raises(KeyError):
         watched.accept(*who)
-    assert watched.plain() == before
+    assert state_of(watched) == before
 
 
 def test_two_variables_that_are_over_with_one_run_have_two_ids() -> None:

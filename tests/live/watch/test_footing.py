@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sort_drift import regimes
@@ -18,6 +18,7 @@ from tests.live.watch.fleets import EAGER, NAMES, WATCHING, fleet, kinds, one, p
 loads = st.one_of(st.integers(0, 40).map(float), st.floats(0, 1e6))
 
 
+@example([1.0, 2.2e-313], [1.7e308])
 @given(st.lists(loads, min_size=1, max_size=30), st.lists(loads, max_size=20))
 def test_bands_are_narrow_and_ordered(learnt: list[float], later: list[float]) -> None:
     """Loads of one band differ by less than half; a higher band has higher loads; each has a name."""

@@ -125,7 +125,7 @@ DAMAGE: dict[str, Any] = {
     "version": {"version": 0},
     "geometry": {"geometry": 99},
     "no agents": {"agents": None},
-    "an agent that is not one": {"agents": [{}]},
+    "an agent that is gone": {"agents": 2},
     "runs": {"failed": "many"},
     "hashes": {"known": "%%"},
     "half a hash": {"known": "AAAA"},
@@ -134,13 +134,22 @@ DAMAGE: dict[str, Any] = {
 }
 
 
+def lines(*values: Any) -> list[bytes]:
+    """Return values as the lines of a state."""
+    return [json.dumps(value).encode() for value in values]
+
+
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_state_is_refused(damage: dict[str, Any]) -> None:
     """A ValueError that says so: the service begins anew."""
     watched = fleet()
     watched.observe(table(30))
+    head, agent = watched.lines()
     with pytest.raises(ValueError, match=r"the state of the monitors (is damaged|rests on another)"):
-        Fleet.restore({**watched.plain(), **damage}, WATCHING, VARIABLES)
+        Fleet.restore(lines({**json.loads(head), **damage}, json.loads(agent)), WATCHING, VARIABLES)
+    for rest in ([], [head], [head, b"{}"], [head, agent[:-9]], [head, agent, agent[9:]], [agent]):
+        with pytest.raises(ValueError, match="the state of the monitors"):
+            Fleet.restore(rest, WATCHING, VARIABLES)
 
 
 def test_another_baseline_is_another_state() -> None:
@@ -156,7 +165,7 @@ def test_another_baseline_is_another_state() -> None:
 @settings(max_examples=80, deadline=None)
 def test_whatever_is_wrong_in_a_state_is_a_value_error(data: st.DataObject) -> None:
     """Any value anywhere in the state replaced by another: it is refused, or it is a fleet."""
-    state = json.loads(TEXT)
+    state = [json.loads(line) for line in STATE]
     place: Any = state
     for _ in range(data.draw(st.integers(0, 6))):
         children = list(place) if isinstance(place, dict) else list(range(len(place)))
@@ -169,16 +178,16 @@ def test_whatever_is_wrong_in_a_state_is_a_value_error(data: st.DataObject) -> N
         st.sampled_from([None, "x", [], {}, [1], -1, 2**70, "\\ud800", [[1, 2, 3]]])
     )
     try:
-        again = Fleet.restore(state, EAGER, VARIABLES)
+        again = Fleet.restore(lines(*state), EAGER, VARIABLES)
     except ValueError:
         return
     assert isinstance(again.agents(), tuple)
 
 
-def _text() -> str:
+def _state() -> list[bytes]:
     watched = fleet(EAGER)
     watched.observe(together(table(60, shift=5.0, at=40, order=True), table(10, agent="judge")))
     return state_of(watched)
 
 
-TEXT = _text()
+STATE = _state()
