@@ -22,7 +22,6 @@ from sort_drift.exhibits import Timeline
 from sort_drift.geometry import order
 from sort_drift.hashing import Hasher
 from sort_drift.model import SPANS, Options, Population, Provenance, RawSpans, Report, Skipped, Unread
-from sort_drift.monitor import timeline as timelines
 from sort_drift.reading import Reading
 from sort_drift.store import baseline as baselines
 
@@ -360,6 +359,8 @@ def timeline(text: str, options: Options, reading: Reading = AS_IT_IS) -> Timeli
 
     The order of tools is scored by a model of half of the runs; the other half is on its line.
     """
+    from sort_drift.monitor import timeline as timelines  # scipy: half a second
+
     found = population(text, reading.matched_by(options.match))
     reading.say("locating changes")
     found, _ = regimes.assign(found, found)

@@ -41,7 +41,7 @@ class Figure:
     trial: Trial
     replicates: int
     limits: Mapping[str, Limit] = field(default_factory=dict)
-    quick: int = 0  # replicates of the five-minute version; 0: left out of it
+    quick: int = 0  # replicates of the short version; 0: left out of it
 
     def seeds(self, seed: int, start: int, stop: int) -> Iterable[np.random.SeedSequence]:
         """Seeds of replicates ``start`` to ``stop``: each its own stream, whatever else runs."""

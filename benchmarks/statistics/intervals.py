@@ -70,7 +70,7 @@ def figures() -> list[Figure]:
             trial(unchanged, family=family, tasks=tasks, runs=runs),
             600,
             BAR,
-            quick=150,
+            quick=60,
         )
         for name, family in simulate.FOUR.items()
         for tasks, runs in sizes
@@ -82,7 +82,7 @@ def figures() -> list[Figure]:
             trial(uneven_change, tasks=tasks, runs=runs),
             600,
             BAR,
-            quick=150,
+            quick=60,
         )
         for tasks, runs in sizes
     ]

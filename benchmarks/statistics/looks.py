@@ -89,7 +89,7 @@ def figures() -> list[Figure]:
             trial(growing, trials=trials, variables=variables, frozen=frozen),
             replicates,
             {PLANNED: BAR},
-            quick=100 if variables == 5 and trials == (2, 4, 8, 16) and not frozen else 0,
+            quick=40 if variables == 5 and trials == (2, 4, 8, 16) and not frozen else 0,
         )
         for trials, variables, frozen, replicates in NULLS
     ]

@@ -118,7 +118,7 @@ def figures() -> list[Figure]:
             trial(alarm, family=family, sizes=(n, n), mix=mix),
             600,
             {PRODUCT: BAR},
-            quick=150 if n in {20, 100} else 0,
+            quick=75 if n in {20, 100} else 0,
         )
         for mix in ("fixed", "shifted")
         for name, family in simulate.FOUR.items()
@@ -154,7 +154,7 @@ def figures() -> list[Figure]:
                 trial(five_variables, sizes=(50, 50), mix=mix),
                 600,
                 {PRODUCT: BAR},
-                quick=100,
+                quick=50,
             )
             for mix in ("fixed", "shifted")
         ),
@@ -175,7 +175,7 @@ def figures() -> list[Figure]:
             trial(mean_alone, sizes=(80, 20), family=family),
             1000,
             {"mean component": Limit(high=0.08)},
-            quick=200,
+            quick=100,
         )
         for family in (simulate.normal, simulate.time)
     ]

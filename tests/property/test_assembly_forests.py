@@ -7,14 +7,15 @@ from random import Random
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.assembly import assemble, prefix, tree
 from sort_drift.model import OPS, RUNS
+from tests.examples import examples
 from tests.spans import frame, row
 
-MANY = settings(max_examples=150, deadline=None)
+MANY = examples(75)
 
 
 def jungle(rng: Random, size: int) -> pl.DataFrame:

@@ -7,14 +7,15 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.assembly import assemble
 from tests import spans as made
+from tests.examples import examples
 
 SEEDS = st.integers(0, 2**32)
-MANY = settings(max_examples=60, deadline=None)
+MANY = examples(25)
 
 
 def graph(ops: pl.DataFrame) -> list[tuple[Any, ...]]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift import registry
 from sort_drift.dialects import DIALECTS, canonical, frame, messages, values
 from sort_drift.model import SPANS
 from tests.dialects_spans import HASHER, raw
+from tests.examples import examples
 
 TABLES = [registry.load(DIALECTS, name, "dialect") for name in DIALECTS]
 NAMES = sorted({name for v in TABLES for line in v.columns for name in line.names})
@@ -54,7 +55,7 @@ spans = st.builds(
 
 
 @given(st.lists(spans, max_size=4), st.sampled_from([None, "x"]))
-@settings(max_examples=150, deadline=None)
+@examples(75)
 def test_any_attributes_give_the_schema(attributes, parent):
     """No value raises, and the columns are exactly the schema's."""
     rows = canonical(raw(*attributes, parent=parent), HASHER)
@@ -65,7 +66,7 @@ def test_any_attributes_give_the_schema(attributes, parent):
 
 
 @given(st.lists(spans, min_size=2, max_size=5), st.integers(1, 4))
-@settings(max_examples=80, deadline=None)
+@examples(40)
 def test_how_an_export_is_cut_does_not_matter(attributes, cut):
     """A batch gives what its parts give: no span looks at its neighbours."""
     cut = min(cut, len(attributes) - 1)
@@ -76,7 +77,7 @@ def test_how_an_export_is_cut_does_not_matter(attributes, cut):
 
 
 @given(spans, st.randoms(use_true_random=False))
-@settings(max_examples=80, deadline=None)
+@examples(40)
 def test_order_of_attributes_does_not_matter(attributes, random):
     """The exporter's order of attributes decides nothing."""
     items = list(attributes.items())
@@ -86,7 +87,7 @@ def test_order_of_attributes_does_not_matter(attributes, random):
 
 
 @given(anything)
-@settings(deadline=None)
+@examples(100)
 def test_normal_forms_never_raise(value):
     """Any value has a normal form, and its messages can be compared."""
     values.arguments(value)
@@ -98,7 +99,7 @@ plain = st.integers(-99, 99) | st.text("ab{[", max_size=3)
 
 
 @given(st.recursive(plain, lambda inner: st.lists(inner, max_size=3)))
-@settings(deadline=None)
+@examples(100)
 def test_arguments_in_normal_form_stay(value):
     """The normal form of arguments is its own normal form."""
     once = values.arguments({"a": value})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -16,6 +16,7 @@ from sort_drift.drift.numerics import benjamini_hochberg, centred, fisher, midra
 from sort_drift.drift.strata import both, match
 from sort_drift.model import EXIT_CODES, Options, Population
 from tests.drift_runs import FAMILY, RETRY, population
+from tests.examples import examples
 
 FAST = Options(permutations=39)
 numbers = st.one_of(
@@ -39,7 +40,7 @@ def populations(rows: list[Row]) -> Population:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(50)
 @given(st.lists(run, max_size=14), st.lists(run, max_size=14))
 def test_any_two_populations_get_a_whole_report(first: list[Row], second: list[Row]) -> None:
     """No input crashes, every variable is reported, and every number in it is one."""
@@ -60,7 +61,7 @@ def test_any_two_populations_get_a_whole_report(first: list[Row], second: list[R
         assert f.runs_needed is None or f.runs_needed > 0
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(st.lists(run, min_size=4, max_size=14), st.lists(run, min_size=4, max_size=14))
 def test_swapping_the_sides_flips_the_effect(first: list[Row], second: list[Row]) -> None:
     """With equal task weights, baseline against current is minus current against baseline."""

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 import pytest
 from google.protobuf.json_format import ParseDict
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -40,6 +40,7 @@ from tests.converters import (
     swe_agent,
     zipkin,
 )
+from tests.examples import examples
 from tests.property.test_otlp_fuzz import TRAJECTORIES
 from tests.shared_data import ROOT
 
@@ -308,7 +309,7 @@ def survived(path: Path, name: str) -> None:
         assert strict is None or isinstance(strict, TooLittleData) or strict.todo, strict.line()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from(sorted(SOURCES)), seed=st.integers(0, 2**32))
 def test_damage_is_said_in_one_line(
     data: st.DataObject,

@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift import geometry
 from sort_drift.graph import execution_graph, measures
 from sort_drift.model import OPS, RUNS
+from tests.examples import examples
 from tests.opframes import frames, operations, run_facts
 
 ON_RUN_ONLY = {"tool_order", "order_surprise", "llm_calls", "tool_calls"}
@@ -30,7 +31,7 @@ def _population(drawn: Any) -> tuple[pl.DataFrame, pl.DataFrame]:
     return pl.DataFrame(rows, schema=dict(RUNS)), ops
 
 
-@settings(max_examples=200, deadline=None)
+@examples(80)
 @given(some_runs)
 def test_every_variable_equals_the_graph_walked_by_hand(drawn):
     """For every run and numeric variable both ways give one number, or both give none."""
@@ -47,7 +48,7 @@ def test_every_variable_equals_the_graph_walked_by_hand(drawn):
                 assert math.isclose(row[name], value, rel_tol=1e-9, abs_tol=1e-9), name
 
 
-@settings(max_examples=100, deadline=None)
+@examples(40)
 @given(some_runs)
 def test_every_reason_says_what_would_help(drawn):
     """No variable gives a reason for a null that the coverage report has no line for."""
@@ -57,7 +58,7 @@ def test_every_reason_says_what_would_help(drawn):
         assert set(reasons) <= set(geometry.NEEDS), name
 
 
-@settings(max_examples=100, deadline=None)
+@examples(40)
 @given(some_runs)
 def test_every_null_says_why_and_every_value_on_what_it_rests(drawn):
     """No note is missing; evidence is there exactly where a value is."""
@@ -70,7 +71,7 @@ def test_every_null_says_why_and_every_value_on_what_it_rests(drawn):
             assert set(table[name + ".evidence"].drop_nulls()) <= {"observed", "inferred"}
 
 
-@settings(max_examples=100, deadline=None)
+@examples(40)
 @given(some_runs)
 def test_a_run_is_measured_the_same_alone_and_among_others(drawn):
     """What else is in the batch never changes a value, so runs may be measured in any batches."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, given
 from hypothesis import strategies as st
 
 from benchmarks.fidelity.recordings import recordings
@@ -20,6 +20,7 @@ from sort_drift.assembly import assemble
 from sort_drift.dialects import privacy
 from sort_drift.hashing import Hasher
 from sort_drift.model import RawSpans
+from tests.examples import examples
 
 NUMBER = re.compile(r"\.\d+(?=\.|$)")
 TOKENS = re.compile("(?i)usage|tokens|token_count")
@@ -42,7 +43,7 @@ USAGE_NEEDED = {
 """Recordings whose structure rests on usage, and why."""
 
 HIDDEN = "__REDACTED__"
-FEW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = examples(20, suppress_health_check=[HealthCheck.too_slow])
 SMALL = {name: path for name, path in sorted(recordings().items()) if path.suffix == ".gz"}
 """Recordings that are part of the project: three runs of each instrumentor."""
 

@@ -7,10 +7,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.monitor import Event, Run, Settings, Watch, Watched, detector, locate, plain, restore
+from tests.examples import examples
 
 NAMES = ("a", "b")
 EAGER = Settings(tuple(Watched(name, 0.1) for name in NAMES), rate=0.02, capacity=8, history=40, strata=4)
@@ -42,7 +43,7 @@ def events(watch: Watch, runs: list[Run]) -> list[Event]:
 
 
 @given(st.lists(run, max_size=60), st.lists(run, max_size=30), jump)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_restore_equals_continue(odd: list[Run], more: list[Run], how: tuple[int, int, float]) -> None:
     """At any point of any stream: the same events and the same state to the last bit, through JSON."""
     watch = Watch("agent", EAGER)
@@ -57,7 +58,7 @@ def test_restore_equals_continue(odd: list[Run], more: list[Run], how: tuple[int
 
 
 @given(st.lists(run, max_size=80))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_bets_are_never_negative_and_memory_is_bounded(runs: list[Run]) -> None:
     """Whatever comes in: finite bets of at least 0, and no more kept than the settings say."""
     watch = Watch("agent", EAGER)
@@ -81,7 +82,7 @@ MONOTONE = {"cubed": lambda x: x**3, "exponential": math.exp, "shrunk and moved"
     st.lists(st.tuples(st.sampled_from("stu"), st.integers(-40, 40).map(lambda k: k / 8)), max_size=80),
     st.sampled_from(sorted(MONOTONE)),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_monotone_transformations_change_nothing(rows: list[tuple[str, float]], name: str) -> None:
     """Seconds or their logarithm: the bets, the alarms and their onsets are the same."""
     said = []
@@ -94,7 +95,7 @@ def test_monotone_transformations_change_nothing(rows: list[tuple[str, float]], 
 
 
 @given(st.lists(st.integers(-5, 5).map(float), min_size=20, max_size=60), st.data())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_the_onset_is_invariant_too(values: list[float], data: st.DataObject) -> None:
     """Other units within each stratum give the same place, interval and p."""
     strata = np.array(data.draw(st.lists(st.integers(0, 2), min_size=len(values), max_size=len(values))))
@@ -105,7 +106,7 @@ def test_the_onset_is_invariant_too(values: list[float], data: st.DataObject) ->
 
 
 @given(st.lists(run, max_size=60), st.lists(value, min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_new_strata_never_raise_the_detector(runs: list[Run], values: list[float | None]) -> None:
     """Runs of tasks that nobody has seen before leave every bet exactly where it was."""
     watch = Watch("agent", EAGER)

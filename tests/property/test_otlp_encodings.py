@@ -9,12 +9,13 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from sort_drift.ingest import otlp_protobuf
+from tests.examples import examples
 from tests.ingest_exports import line, message, read, request, spans_of
 
 NS = st.integers(0, 2**64 - 1)
@@ -130,7 +131,7 @@ def proto_span(one: dict[str, Any]) -> bytes:
     return out.SerializeToString()
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(st.lists(SPANS, min_size=1, max_size=4), st.sampled_from([None, 1]))
 def test_both_encodings_read_alike(spans, indent):
     """JSON and protobuf of the same spans differ in nothing that is read."""
@@ -143,7 +144,7 @@ def test_both_encodings_read_alike(spans, indent):
         assert spans_of(read(as_text)[0]) == spans_of(read(as_bytes)[0])
 
 
-@settings(max_examples=1_000, deadline=None)
+@examples(1_000)
 @given(
     st.tuples(st.text(max_size=10) | st.text(min_size=125, max_size=130), SCALARS | st.text(min_size=120)),
     st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), max_size=2),

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from sort_drift import ingest
 from sort_drift.errors import SortDriftError
 from sort_drift.model import RawSpans, Skipped
+from tests.examples import examples
 from tests.ingest_exports import attribute, line, message, request, span, varint
 
-EVERY = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+EVERY = examples(300, suppress_health_check=[HealthCheck.too_slow])
 
 NESTED = {"values": [{"kvlistValue": {"values": [attribute("k", intValue="7")]}}, {"bytesValue": "AA=="}]}
 TREE = request(

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.dialects import canonical, own
@@ -14,6 +14,7 @@ from sort_drift.dialects.fields import FIELDS, FINISHES, KEYS, KINDS, READERS, R
 from sort_drift.errors import BadVocabulary
 from sort_drift.hashing import Hasher
 from sort_drift.model import RawSpans
+from tests.examples import examples
 
 ATTRIBUTES = ("k", "v", "a.b", "a.0.content", "sort_drift.task.id", "a#/b", "")
 WORDS = st.sampled_from(
@@ -91,7 +92,7 @@ def spans() -> RawSpans:
     )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(file=FILES | SENSIBLE)
 def test_any_file_is_a_vocabulary_or_its_mistakes(file: dict[str, Any], tmp_path_factory: Any) -> None:
     """Nothing but a BadVocabulary comes out of a file that parses, and what is accepted reads any span."""

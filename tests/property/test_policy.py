@@ -7,12 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift import config, gate, geometry
 from sort_drift.errors import BadPolicy
 from sort_drift.policy_keys import KEYS
+from tests.examples import examples
 from tests.golden import reports
 from tests.property.test_own_vocabulary import toml
 
@@ -79,7 +80,7 @@ SENSIBLE = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(file=FILES | SENSIBLE)
 def test_any_file_is_a_policy_or_its_mistakes(file: dict[str, Any], tmp_path_factory: Any) -> None:
     """Nothing but a BadPolicy comes out of a file that parses; what is accepted decides on any report."""
@@ -101,7 +102,7 @@ def test_any_file_is_a_policy_or_its_mistakes(file: dict[str, Any], tmp_path_fac
         assert "\n" not in decided.line
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(data=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_are_a_policy_or_its_mistakes(data: bytes, tmp_path_factory: Any) -> None:
     """A file that is no TOML, or no text, says so."""
@@ -115,7 +116,7 @@ def test_any_bytes_are_a_policy_or_its_mistakes(data: bytes, tmp_path_factory: A
     assert all(str(path) in line for line in lines)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(file=SENSIBLE)
 def test_a_sensible_policy_is_accepted(file: dict[str, Any], tmp_path_factory: Any) -> None:
     """The words of the reference page are no mistakes; only a share or a direction of a distance is."""

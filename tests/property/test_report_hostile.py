@@ -14,7 +14,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift import report as reports
@@ -31,6 +31,7 @@ from sort_drift.exhibits import (
 from sort_drift.model import Report
 from sort_drift.report import github, markdown
 from tests import report_readers as readers
+from tests.examples import examples
 from tests.golden.reports import drift, not_comparable, stable
 
 OURS = frozenset(
@@ -237,7 +238,7 @@ def test_endless_names_fit_where_there_is_a_limit(make: Any) -> None:
         assert len(text) <= 1_000
 
 
-@settings(max_examples=60, deadline=None)
+@examples(30)
 @given(
     st.text(st.characters(exclude_categories=[]), min_size=1, max_size=60),
     st.sampled_from(sorted(reports.FORMATS)),

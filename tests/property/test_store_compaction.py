@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.store import Store, Writer, manifest, writing
 from sort_drift.store.compaction import compact
+from tests.examples import examples
 from tests.store_frames import KEY, NOON, run, runs, spans
 
 DAY = 86_400 * 10**9
@@ -63,7 +64,7 @@ def seen(path: Path) -> tuple[Any, ...]:
     return found.rows(), store.runs().rows(), store.pending(), about.spans, about.duplicates
 
 
-@settings(deadline=None, max_examples=8)
+@examples(8)
 @given(st.lists(step, min_size=2, max_size=12))
 def test_compaction_changes_nothing_that_is_read(steps):
     """Against a store that took the same steps and was never compacted."""

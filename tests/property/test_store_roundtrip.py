@@ -6,10 +6,11 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.store import Store, grouping, writing
+from tests.examples import examples
 from tests.store_frames import KEY, NOON, spans
 
 span = st.builds(
@@ -43,7 +44,7 @@ def newest(rows: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @pytest.mark.fault(39)
-@settings(deadline=None, max_examples=25)
+@examples(25)
 @given(st.lists(st.lists(span, max_size=8), min_size=1, max_size=4), st.integers(1, 9))
 def test_each_span_comes_back_once_with_its_newest_end(exports, rows):
     """For any exports, in any pieces; a later ingest wins among equal ends, and duplicates are counted."""

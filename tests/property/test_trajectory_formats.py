@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift import dialects
 from sort_drift.assembly import assemble
 from sort_drift.errors import SortDriftError
 from sort_drift.hashing import Hasher
+from tests.examples import examples
 from tests.ingest_exports import read, written
 from tests.inspect_logs import begun, call, event, log, ran
 
@@ -100,7 +101,7 @@ def places(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("name", WHOLE)
-@settings(max_examples=120, deadline=None)
+@examples(60)
 @given(data=st.data())
 def test_a_damaged_value_is_reported_or_read(name: str, tmp_path_factory: Folders, data: st.DataObject):
     """Any values replaced or removed: one clear line, or spans that every later stage takes."""
@@ -125,7 +126,7 @@ def test_a_damaged_value_is_reported_or_read(name: str, tmp_path_factory: Folder
 
 
 @given(sizes=st.lists(st.integers(0, 3), min_size=1, max_size=4))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_atif_says_the_same_however_it_is_packed(sizes: list[int], tmp_path_factory: Folders):
     """A list, one a line, or one a file: the same spans with the same ids."""
     folder = tmp_path_factory.mktemp("packed")
@@ -139,7 +140,7 @@ def test_atif_says_the_same_however_it_is_packed(sizes: list[int], tmp_path_fact
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_events_of_a_sample_lie_in_time_not_in_the_file(seed: int, tmp_path_factory: Folders):
     """Inspect writes the span of a tool's work before the tool's event: order in the file says nothing."""
     tree = copy.deepcopy(_LOG)

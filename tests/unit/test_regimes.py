@@ -3,7 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift import regimes as module
@@ -21,6 +21,7 @@ from sort_drift.regimes import (
     tertiles,
 )
 from sort_drift.store import baseline as frozen_baseline
+from tests.examples import examples
 from tests.store_frames import run, runs
 
 
@@ -295,7 +296,7 @@ def test_template_tasks_share_a_tertile_of_the_baselines_input_length() -> None:
     st.lists(st.one_of(st.integers(0, 9).map(float), st.floats(-1e3, 1e3)), min_size=1, max_size=30),
     st.lists(st.one_of(st.none(), st.floats(-2e3, 2e3)), max_size=20),
 )
-@settings(deadline=None)
+@examples(100)
 def test_one_load_is_named_as_all_are(before: list[float], after: list[float | None]):
     """By the same cut points a load has the same name alone as in a table."""
     one, two = assign(declared(*before), declared(*before, *after))
@@ -312,7 +313,7 @@ def test_one_load_is_named_as_all_are(before: list[float], after: list[float | N
         max_size=10,
     ),
 )
-@settings(deadline=None)
+@examples(100)
 def test_one_template_task_is_placed_as_all_are(lengths: list[int], tasks: list[str]):
     """The tertile of one task alone is that in a table, whatever it looks like."""
     before = Population(

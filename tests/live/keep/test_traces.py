@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift import pipeline
@@ -16,6 +16,7 @@ from sort_drift.live.keep import traces as remembering
 from sort_drift.live.keep.runs import Closing
 from sort_drift.live.keep.traces import Traces
 from tests import spans as synthetic
+from tests.examples import examples
 from tests.spans import EPOCH, MS
 from tests.store_frames import NOON, spans, trace
 
@@ -196,7 +197,7 @@ def test_runs_know_how_many_were_open_beside_them() -> None:
     assert dict(table.select("run_id", "open_runs").iter_rows()) == {"b": 3.0, "other": 1.0}
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.integers(0, 2**32), st.integers(1, 12))
 def test_runs_come_out_as_a_batch_would_measure_them(seed: int, pieces: int) -> None:
     """Spans that come in any pieces, in the order of their ends, give the run table of all at once."""

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from sort_drift.errors import StoreError
 from sort_drift.live.board import Happening, Shift
 from sort_drift.live.outbound.events import Events, decode, encode
+from tests.examples import examples
 from tests.live.outbound.fleets import alarm, resolved, shift
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -56,7 +57,7 @@ def test_a_happening_survives_its_line(happening: Happening) -> None:
     assert repr(decode(line)) == repr(happening)  # -0.0 too
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happenings=st.lists(HAPPENING, max_size=8), cut=st.integers(0, 400))
 def test_a_file_cut_anywhere_has_its_whole_lines(
     tmp_path: Path, happenings: list[Happening], cut: int

@@ -8,11 +8,12 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.live.board import Happening
 from sort_drift.live.watch import Fleet
+from tests.examples import examples
 from tests.live.watch.fleets import (
     EAGER,
     VARIABLES,
@@ -48,7 +49,7 @@ def observed(watched: Fleet, tables: list[pl.DataFrame]) -> list[Happening]:
 
 
 @given(streams, cuts, cuts)
-@settings(max_examples=10, deadline=None)
+@examples(10)
 def test_cut_anywhere_restored_anywhere(runs: pl.DataFrame, where: list[int], stops: list[int]) -> None:
     """One table, many tables, a fleet restored from JSON between them: same happenings, same state."""
     whole = fleet(EAGER)
@@ -66,7 +67,7 @@ def test_cut_anywhere_restored_anywhere(runs: pl.DataFrame, where: list[int], st
 
 
 @given(streams, st.integers(0, 170), st.integers(0, 170))
-@settings(max_examples=8, deadline=None)
+@examples(8)
 def test_replayed_from_an_older_state(runs: pl.DataFrame, kept: int, crashed: int) -> None:
     """A state from before, then everything that was stored since, some of it known: nothing twice."""
     kept, crashed = sorted((min(kept, runs.height), min(crashed, runs.height)))
@@ -162,7 +163,7 @@ def test_another_baseline_is_another_state() -> None:
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_whatever_is_wrong_in_a_state_is_a_value_error(data: st.DataObject) -> None:
     """Any value anywhere in the state replaced by another: it is refused, or it is a fleet."""
     state = [json.loads(line) for line in STATE]
