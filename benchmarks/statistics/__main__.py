@@ -34,9 +34,7 @@ SEED = 20261122
 def arguments() -> argparse.ArgumentParser:
     """Describe the command line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.statistics", description=__doc__)
-    parser.add_argument(
-        "--quick", action="store_true", help="fewer replicates: about two minutes, two cores"
-    )
+    parser.add_argument("--quick", action="store_true", help="fewer replicates: about two minutes, two cores")
     parser.add_argument("--bars", default="", help="only these, as in 2,3,order")
     parser.add_argument(
         "--series",
