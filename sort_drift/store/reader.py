@@ -128,6 +128,16 @@ class Store(View):
         runs = conform(found, RUNS).sort("start_ns", "run_id", nulls_last=True)
         return runs.with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias("run"))
 
+    def written_runs(self) -> pl.DataFrame:
+        """Return (number, rows, last_ns): how many runs ``run_tables`` has under each number.
+
+        The newest first; ``last_ns`` is when the last of them ended.
+        """
+        found = self._query("written", self._owned)
+        if found is None:
+            found = pl.DataFrame(schema=["number", "rows", "last_ns"])
+        return found.cast(pl.Int64)
+
     def runs_of(self, trace_ids: Iterable[str], until_ns: int | None) -> pl.DataFrame:
         """Return (run_id, trace_ids, start_ns, end_ns) of the runs that some traces are part of.
 
@@ -145,6 +155,9 @@ class Store(View):
     def _measured(self) -> list[manifest.RunSegment]:
         return [line for line in self.of(manifest.RunSegment) if line.geometry == GEOMETRY_VERSION]
 
+    def _owned(self) -> list[manifest.RunSegment]:
+        return [line for line in self._measured() if self.owns(line)]
+
     def run_tables(self, after: int = 0) -> Iterator[tuple[int, pl.DataFrame]]:
         """Yield (number, table) of every run segment whose number is above ``after``, in that order.
 
@@ -152,8 +165,8 @@ class Store(View):
         """
         parts = [
             part
-            for line in self._measured()
-            if self.owns(line) and files.segment_number(line.segment) > after
+            for line in self._owned()
+            if files.segment_number(line.segment) > after
             for part in runtables.revisions(segments.load(self.path, line), line)
             if part[0] > after
         ]

@@ -21,7 +21,7 @@ from sort_drift.live.watch.fleet import Fleet
 from sort_drift.model import GEOMETRY_VERSION, RUNS, SPANS, Population
 from sort_drift.store import Store, Writer, baseline, files
 from sort_drift.store.frames import conform
-from sort_drift.store.manifest import Measured, RunSegment, SpanSegment
+from sort_drift.store.manifest import Measured, SpanSegment
 
 Say = Callable[[str], None]
 
@@ -67,25 +67,26 @@ def traces(settings: Settings, writer: Writer) -> Traces:
     after = _covered(store) if pending else 0
     for frame in store.spans(touching=pending) if pending else ():
         found.add(frame, monotonic(), after)
-    after = _before_last(store, REMEMBERED)
+    after, forgotten_ns = _before_last(store, REMEMBERED)
     for _, table in store.run_tables(after):
         for run in table.select("trace_ids", "start_ns", "end_ns").iter_rows():
             found.remember(Gone.of(*run))
-    for line in store.of(RunSegment):
-        if files.segment_number(line.segment) <= after:
-            found.forgotten(line.max_ns or 0)
+    if after:
+        found.forgotten(forgotten_ns)
     return found
 
 
-def _before_last(store: Store, rows: int) -> int:
-    """Return the number of the segment after which the last ``rows`` runs come, 0 where all of them do."""
-    lines = {files.segment_number(line.segment): line.rows for line in store.of(RunSegment)}
-    seen = 0
-    for number in sorted(lines, reverse=True):
-        seen += lines[number]
-        if seen >= rows:
-            return number - 1
-    return 0
+def _before_last(store: Store, rows: int) -> tuple[int, int]:
+    """Return the number after which the last ``rows`` runs were written, and when the last one before ended.
+
+    (0, 0) where there are no more than that.
+    """
+    after = last_ns = 0
+    for number, count, end_ns in store.written_runs().iter_rows():
+        if rows <= 0:
+            after, last_ns = max(after, number), max(last_ns, end_ns or 0)
+        rows -= count
+    return after, last_ns
 
 
 def _covered(store: Store) -> int:
@@ -146,7 +147,8 @@ def closing(settings: Settings, writer: Writer, board: Board) -> Closing:
 def shown(writer: Writer) -> pl.DataFrame:
     """Return the runs that the page begins with: of the last segments, not of all of them."""
     store = writer.store
-    tables = [table for _, table in store.run_tables(_before_last(store, RUNS_SHOWN))]
+    after, _ = _before_last(store, RUNS_SHOWN)
+    tables = [table for _, table in store.run_tables(after)]
     if not tables:
         return pl.DataFrame(schema=RUNS)
     return pl.concat(tables, how="diagonal_relaxed").unique("run_id", keep="last", maintain_order=True)

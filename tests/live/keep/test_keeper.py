@@ -15,6 +15,7 @@ import pytest
 
 from sort_drift import pipeline
 from sort_drift.errors import StoreError
+from sort_drift.hashing import Hasher
 from sort_drift.ingest.batches import Row
 from sort_drift.live import service
 from sort_drift.live.keep import journal, startup, state
@@ -23,7 +24,7 @@ from sort_drift.live.keep import traces as remembering
 from sort_drift.live.receive.terms import Decoded
 from sort_drift.live.service import Running
 from sort_drift.live.settings import Settings, Watching
-from sort_drift.store import Store
+from sort_drift.store import Store, compaction, writing
 from tests.live.keep.test_committer import request
 from tests.waiting import until
 
@@ -213,9 +214,9 @@ def test_a_part_of_a_run_sent_again_after_a_restart_changes_nothing(tmp_path: Pa
 
 
 @pytest.mark.fault(39, 40)
-@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("between", ["nothing", "a restart", "compaction"])
 def test_a_part_of_a_run_that_nobody_remembers_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: str
 ) -> None:
     """Spans of a run that was over many runs ago come again: the store says so, and the whole run stays."""
     monkeypatch.setattr(startup, "REMEMBERED", 1)
@@ -238,10 +239,14 @@ def test_a_part_of_a_run_that_nobody_remembers_changes_nothing(
 
     with running(tmp_path, late_s=0.1) as made:
         told_before(made)
-        if not restarted:
+        if between == "nothing":
             told_again(made)
-    if restarted:
+    if between == "compaction":
+        with writing(tmp_path, fingerprint=Hasher().fingerprint) as writer:
+            compaction.compact(writer)
+    if between != "nothing":
         with running(tmp_path, late_s=0.1) as made:
+            assert made.board.runs.height == 3
             told_again(made)
     found = Store.open(tmp_path).runs()
     assert found["llm_calls"].to_list() == [4, 2, 2, 2]
