@@ -95,6 +95,25 @@ READERS: Mapping[str, tuple[Read, str]] = {
 }
 """How a value is read: name -> (function, what it takes). What does not fit is null."""
 
+_GIVES = (
+    {"text", "finish"},
+    {"count", "from_one"},
+    {"count", "from_one", "real", "milliseconds", "correct"},
+    {"flag", "present", "stopped"},
+)
+"""Readers whose values are of one type: texts, whole numbers, numbers, truth."""
+
+
+def readers_of(field: Field) -> tuple[str, ...]:
+    """Return the readers that give what a column takes; content may be anything.
+
+    >>> readers_of(FIELDS["branch_committed"])
+    ('flag', 'present', 'stopped')
+    """
+    fit = next((gives for gives in _GIVES if field.read in gives), READERS)
+    return tuple(name for name in READERS if name in fit)
+
+
 FIELDS: Mapping[str, Field] = {
     # which run and task
     "run": Field("run_key", "text", CLASSES, "identifier of the run, where one run has several traces"),

@@ -22,7 +22,18 @@ from typing import Any
 
 from sort_drift import registry
 from sort_drift.dialects import DIALECTS, readers
-from sort_drift.dialects.fields import CALLED, CONTENT, FIELDS, FINISHES, KEYS, KINDS, READERS, ROLES, ROOTS
+from sort_drift.dialects.fields import (
+    CALLED,
+    CONTENT,
+    FIELDS,
+    FINISHES,
+    KEYS,
+    KINDS,
+    READERS,
+    ROLES,
+    ROOTS,
+    readers_of,
+)
 from sort_drift.dialects.readers import Read
 from sort_drift.dialects.vocabulary import ANY, CLASSES, Column, Kind, Vocabulary
 from sort_drift.errors import BadVocabulary, MissingInput, SortDriftError
@@ -178,7 +189,11 @@ class _Sheet(Sheet):
                 classes = self.several(f"{key}.on", on)
                 # all(): each mistake in it is noted, not only the first
                 fine = [self.known(f"{key}.on", cls, CLASSES, "kind of span") for cls in classes]
-                if self.known(f"{key}.read", read, READERS, "reader") and all(fine) and names:
+                fits = self.known(f"{key}.read", read, READERS, "reader")
+                if fits and read not in (able := readers_of(FIELDS[name])):
+                    fits = False
+                    self.wrong(f"{key}.read", f"{name} does not take what {read} gives", near(read, able))
+                if fits and all(fine) and names:
                     found.append(Column(FIELDS[name].column, READERS[read][0], names, classes))
         return found
 

@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sort_drift.dialects import canonical, own
-from sort_drift.dialects.fields import FIELDS, FINISHES, KEYS, KINDS, READERS, ROLES
+from sort_drift.dialects.fields import FIELDS, FINISHES, KEYS, KINDS, READERS, ROLES, readers_of
 from sort_drift.errors import BadVocabulary
 from sort_drift.hashing import Hasher
 from sort_drift.model import RawSpans
@@ -90,6 +91,20 @@ def spans() -> RawSpans:
         status_message=[""] * n, attributes=rows, events=[[("k", None, {"content": "c"})] for _ in rows],
         links=[[] for _ in rows], scope=[0] * n, resource=[0] * n, scopes=[("wrong", "1")], resources=[{}],
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_a_column_takes_what_its_reader_gives(read: str, tmp_path: Path) -> None:
+    """Each reader for each column: refused in one line, or any value can be read with it."""
+    path = tmp_path / "v.toml"
+    for column, field in FIELDS.items():
+        given = f'columns = {{{column} = {{from = "k", read = "{read}"}}}}'
+        path.write_text(f'name = "acme"\nscopes = ["wr"]\nkinds = {{k = {{}}}}\n{given}\n', encoding="utf-8")
+        if read in readers_of(field):
+            assert canonical(spans(), Hasher(b"k"), own=own.read([path])).height == len(spans())
+        else:
+            with pytest.raises(BadVocabulary, match=f"{column} does not take what {read} gives"):
+                own.read([path])
 
 
 @examples(300)
