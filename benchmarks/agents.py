@@ -10,6 +10,7 @@ process has grown by; the checkpoint is written to a real disk, and read into a 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -18,13 +19,13 @@ import numpy as np
 import polars as pl
 
 from benchmarks.live.fleet import TOOLS
+from benchmarks.service.process import look
 from sort_drift import geometry
 from sort_drift.live.keep import startup, state
 from sort_drift.live.settings import Watching
 from sort_drift.live.watch import Fleet
 
 MIB = 1 << 20
-PAGE = 4096
 
 
 def runs(agent: int, count: int, tasks: int, variables: tuple[str, ...]) -> pl.DataFrame:
@@ -49,11 +50,6 @@ def runs(agent: int, count: int, tasks: int, variables: tuple[str, ...]) -> pl.D
     )
 
 
-def resident() -> int:
-    """Return the bytes of memory that the process has."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
-
-
 def main() -> None:
     """Measure each number of agents and print a line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -65,13 +61,13 @@ def main() -> None:
     for count in asked.agents:
         known = geometry.variables()
         fleet = Fleet(Watching(agents=count), known)
-        before, cpu = resident(), 0.0
+        before, cpu = look(os.getpid()).rss, 0.0
         for agent in range(count):
             table = runs(agent, asked.runs, asked.tasks, fleet.plan.names)
             began = time.process_time()
             fleet.observe(table)
             cpu += time.process_time() - began
-        grown = resident() - before
+        grown = look(os.getpid()).rss - before
         with tempfile.TemporaryDirectory() as folder:
             store = Path(folder)
             startup.folders(store)

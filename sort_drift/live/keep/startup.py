@@ -21,7 +21,7 @@ from sort_drift.live.watch.fleet import Fleet
 from sort_drift.model import GEOMETRY_VERSION, RUNS, SPANS, Population
 from sort_drift.store import Store, Writer, baseline, files
 from sort_drift.store.frames import conform
-from sort_drift.store.manifest import Measured, SpanSegment
+from sort_drift.store.manifest import Measured, RunSegment, SpanSegment
 
 Say = Callable[[str], None]
 
@@ -82,6 +82,8 @@ def _before_last(store: Store, rows: int) -> tuple[int, int]:
     (0, 0) where there are no more than that.
     """
     after = last_ns = 0
+    if sum(line.rows for line in store.of(RunSegment)) <= rows:
+        return after, last_ns
     for number, count, end_ns in store.written_runs().iter_rows():
         if rows <= 0:
             after, last_ns = max(after, number), max(last_ns, end_ns or 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import blake2b
 from typing import Any, Self
 
@@ -43,6 +44,15 @@ _DAMAGE = (ValueError, LookupError, TypeError, AttributeError, OverflowError, ms
 
 PROBLEMS = 100
 """Reasons kept; ``failed`` counts all."""
+
+
+@contextmanager
+def _undamaged() -> Iterator[None]:
+    """Say of whatever a state that is not one raises that it is damaged."""
+    try:
+        yield
+    except _DAMAGE as error:
+        raise ValueError(f"the state of the monitors is damaged: {error!r}") from error
 
 
 class Fleet:
@@ -210,16 +220,13 @@ class Fleet:
         """
         fleet = cls(watching, variables, baseline)
         rest = iter(lines)
-        try:
+        with _undamaged():
             head = msgspec.json.decode(next(rest, b""), type=dict[str, Any])
-            different = next((name for name, now in fleet._stamp().items() if head.get(name) != now), None)
-            if different is None:
-                fleet._fill(head, rest)
-        except _DAMAGE as error:
-            raise ValueError(f"the state of the monitors is damaged: {error!r}") from error
-        if different is not None:
-            said = head.get(different)
-            raise ValueError(f"the state of the monitors rests on another {different}: {said!r}")
+        for name, now in fleet._stamp().items():
+            if head.get(name) != now:
+                raise ValueError(f"the state of the monitors rests on another {name}: {head.get(name)!r}")
+        with _undamaged():
+            fleet._fill(head, rest)
         return fleet
 
     def _stamp(self) -> dict[str, Any]:

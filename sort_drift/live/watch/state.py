@@ -77,20 +77,23 @@ class Kept(msgspec.Struct):
 
 def encode(agent: Agent) -> bytes:
     """Return the whole state of an agent as a line of JSON; every float survives it exactly."""
+    return msgspec.json.encode(kept(agent))
+
+
+def kept(agent: Agent) -> Kept:
+    """Return the whole state of an agent."""
     shown = zip(agent.plan.names, agent.shown, strict=True)
-    return msgspec.json.encode(
-        Kept(
-            watch=plain_watch(agent.watch),
-            footing=_kept(agent.footing) if agent.footing else None,
-            held=agent.held,
-            runs=agent.runs,
-            last_run=agent.last_run,
-            pace=agent.pace,
-            shown={name: (one.observed, one.missing, list(one.recent)) for name, one in shown},
-            starts=list(agent.starts),
-            alarms={name: alarm.id for name, alarm in agent.alarms.items()},
-            happenings=list({alarm.id: alarm for alarm in agent.alarms.values()}.values()),
-        )
+    return Kept(
+        watch=plain_watch(agent.watch),
+        footing=_footed(agent.footing) if agent.footing else None,
+        held=agent.held,
+        runs=agent.runs,
+        last_run=agent.last_run,
+        pace=agent.pace,
+        shown={name: (one.observed, one.missing, list(one.recent)) for name, one in shown},
+        starts=list(agent.starts),
+        alarms={name: alarm.id for name, alarm in agent.alarms.items()},
+        happenings=list({alarm.id: alarm for alarm in agent.alarms.values()}.values()),
     )
 
 
@@ -103,21 +106,21 @@ def decode(line: bytes, plan: Plan) -> Agent:
         If the state is not one; LookupError, TypeError, AttributeError or msgspec's errors too.
 
     """
-    kept = msgspec.json.decode(line, type=Kept)
-    had = msgspec.convert(kept.watch, Monitor).variables
+    found = msgspec.json.decode(line, type=Kept)
+    had = msgspec.convert(found.watch, Monitor).variables
     agent = Agent(
         plan,
-        restored_watch(kept.watch, plan.settings),
-        footing=_footing(kept.footing) if kept.footing else None,
-        held=[_under(row, had, plan.names) for row in kept.held],
-        runs=kept.runs,
-        last_run=kept.last_run,
-        pace=kept.pace,
-        shown=[_shown(*kept.shown[name]) if name in kept.shown else Shown() for name in plan.names],
+        restored_watch(found.watch, plan.settings),
+        footing=_footing(found.footing) if found.footing else None,
+        held=[_under(row, had, plan.names) for row in found.held],
+        runs=found.runs,
+        last_run=found.last_run,
+        pace=found.pace,
+        shown=[_shown(*found.shown[name]) if name in found.shown else Shown() for name in plan.names],
     )
-    agent.starts.extend(kept.starts)
-    happenings = {happening.id: happening for happening in kept.happenings}
-    agent.alarms = {name: happenings[what] for name, what in kept.alarms.items() if name in plan.names}
+    agent.starts.extend(found.starts)
+    happenings = {happening.id: happening for happening in found.happenings}
+    agent.alarms = {name: happenings[what] for name, what in found.alarms.items() if name in plan.names}
     if agent.alarms.keys() != agent.watch.open.keys():
         raise ValueError("open alarms without a monitor that has them, or the other way round")
     return agent
@@ -136,7 +139,7 @@ def _under(row: Row, had: Sequence[str], names: Sequence[str]) -> Row:
     )
 
 
-def _kept(footing: Footing) -> Footed:
+def _footed(footing: Footing) -> Footed:
     model = footing.model
     counts = [
         (task, [(current, following, n) for (current, following), n in transitions.items()])

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 
 from sort_drift.geometry import variables
 from sort_drift.live.board import AgentState, Happening
 from sort_drift.live.settings import Watching
-from sort_drift.live.watch import Fleet
+from sort_drift.live.watch import Fleet, state
 from sort_drift.model import Population
 
 VARIABLES = variables()
@@ -104,7 +106,9 @@ def pieces(runs: pl.DataFrame, cuts: Sequence[int]) -> list[pl.DataFrame]:
 
 
 def state_of(watched: Fleet) -> list[bytes]:
-    """Return the whole state."""
+    """Return the whole state, in which no number is NaN or infinite: JSON would have null in its place."""
+    for agent in watched.watches.values():
+        json.dumps(msgspec.to_builtins(state.kept(agent), str_keys=True), allow_nan=False)
     return list(watched.lines())
 
 
